@@ -1,0 +1,28 @@
+# The commands of this repository. Only Python 3.11+, git and make are needed: uv is fetched when it is not there.
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
+export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONDONTWRITEBYTECODE PYTHONPATH
+
+.PHONY: env test lint bench mutants demo clean
+
+# The tests run against the installed wheel, never the working tree: a gate is known by the distribution it comes from.
+env: $(UV)
+	@"$(UV)" sync --locked --no-editable --quiet
+
+test: env
+	.venv/bin/pytest $(ARGS)
+
+lint: env
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+build/uv/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv build/uv || { echo "python3 lacks venv: install python3-venv, or put uv on PATH" >&2; exit 2; }
+	@build/uv/bin/python -m pip install --quiet "uv>=0.9"
+
+clean:
+	rm -rf .venv build dist

@@ -1,0 +1,1 @@
+"""The ``governance`` command: arguments and printing only, every heavy import inside a verb."""

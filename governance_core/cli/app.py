@@ -1,0 +1,37 @@
+"""The ``governance`` command and how it ends: one message, one exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from governance_core.core import GovernanceError
+
+app = typer.Typer(
+    name="governance",
+    help="Govern a machine learning repository: check, promote, roll back, approve, prove.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def governance(
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
+) -> None:
+    """Take the options that every verb shares."""
+    del debug  # read by main(), which must also see it when a verb fails while its arguments are parsed
+
+
+def main() -> None:
+    """Run the command line; a `GovernanceError` becomes one message and its exit code."""
+    try:
+        app()
+    except GovernanceError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

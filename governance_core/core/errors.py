@@ -1,0 +1,46 @@
+"""Errors that carry the exit code of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GovernanceError(Exception):
+    """Something failed that nobody foresaw; the message says what was changed before it failed."""
+
+    exit_code = 1
+
+
+class UsageError(GovernanceError):
+    """Wrong usage, or what was named does not exist or cannot be read."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken rule: its name, and a message with the value and what would satisfy the rule."""
+
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message}"
+
+
+class Refused(GovernanceError):  # noqa: N818 - "refused" is the word users read
+    """A rule forbids it. Carries every violation that was found, not only the first."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, violations: Sequence[Violation]) -> None:
+        self.what = what
+        self.violations = tuple(violations)
+        super().__init__("\n".join([f"{what} is refused:", *(f"  - {violation}" for violation in self.violations)]))
+
+
+class Conflict(GovernanceError):  # noqa: N818 - as above
+    """Somebody else changed it first; nothing was changed, trying again is safe."""
+
+    exit_code = 4
