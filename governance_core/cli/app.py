@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import typer
 
@@ -26,8 +27,13 @@ def governance(
     del debug  # read by main(), which must also see it when a verb fails while its arguments are parsed
 
 
+VERBS: tuple[str, ...] = ()  # the modules beside this one; importing one registers its verbs on `app`
+
+
 def main() -> None:
     """Run the command line; a `GovernanceError` becomes one message and its exit code."""
+    for verbs in VERBS:
+        import_module(f"governance_core.cli.{verbs}")
     try:
         app()
     except GovernanceError as error:
