@@ -1,5 +1,6 @@
 # The commands of this repository. Only Python 3.11+, git and make are needed: uv is fetched when it is not there.
 PYTHON ?= python3
+DEST ?= build/demo
 UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONDONTWRITEBYTECODE PYTHONPATH
@@ -11,13 +12,25 @@ env: $(UV)
 	@"$(UV)" sync --locked --no-editable --quiet
 
 test: env
-	.venv/bin/pytest $(ARGS)
+	REQUIRE_ALL=$(REQUIRE_ALL) .venv/bin/pytest $(ARGS)
+
+mutants: env
+	.venv/bin/python tools/mutants.py --uv "$(UV)" --only "$(ONLY)"
+
+bench: env
+	.venv/bin/python tools/bench.py --only "$(ONLY)"
+
+demo: env
+	.venv/bin/python tools/demo.py --uv "$(UV)" --dest "$(DEST)" $(ANSWERS)
 
 lint: env
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/shellcheck .ci/run
+	.venv/bin/zizmor --offline --quiet .github/workflows
+	.venv/bin/yamllint --strict .github copier.yml governance_core
 
 build/uv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
