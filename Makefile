@@ -18,7 +18,7 @@ mutants: env
 	.venv/bin/python tools/mutants.py --uv "$(UV)" --only "$(ONLY)"
 
 bench: env
-	.venv/bin/python tools/bench.py --only "$(ONLY)"
+	.venv/bin/python tools/bench.py --uv "$(UV)" --only "$(ONLY)"
 
 demo: env
 	.venv/bin/python tools/demo.py --uv "$(UV)" --dest "$(DEST)" $(ANSWERS)
