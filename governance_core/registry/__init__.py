@@ -1,0 +1,1 @@
+"""The only code that reads or writes runs, versions, stages and chains in ZenML."""
