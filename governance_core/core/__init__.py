@@ -3,12 +3,14 @@
 from governance_core.core.canonical import canonical_json, digest, file_digest
 from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation
 from governance_core.core.installation import DISTRIBUTION, Installation, installation, template_root, version
+from governance_core.core.process import Process, process_state, this_process
 
 __all__ = [
     "DISTRIBUTION",
     "Conflict",
     "GovernanceError",
     "Installation",
+    "Process",
     "Refused",
     "UsageError",
     "Violation",
@@ -16,6 +18,8 @@ __all__ = [
     "digest",
     "file_digest",
     "installation",
+    "process_state",
     "template_root",
+    "this_process",
     "version",
 ]

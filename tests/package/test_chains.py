@@ -1,0 +1,154 @@
+"""Chains of events in a real ZenML store."""
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner
+from zenml.cli.artifact import prune_artifacts
+from zenml.client import Client
+from zenml.enums import StoreType
+
+from governance_core.core import Conflict, GovernanceError, UsageError
+from governance_core.ledger import verify
+from governance_core.registry.actors import current_actor
+from governance_core.registry.chains import Chain, find_model_id
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+@pytest.fixture
+def chain() -> Chain:
+    return Chain(f"chain-{uuid4().hex[:8]}.journal")
+
+
+def test_a_chain_that_nobody_wrote_is_empty_and_reading_it_creates_nothing(chain: Chain) -> None:
+    assert chain.head() is None
+    assert list(chain.events()) == list(chain.newest()) == []
+    assert find_model_id(chain.name) is None
+
+
+def test_events_read_back_in_both_orders(chain: Chain) -> None:
+    written = [chain.record("note", {"n": n}) for n in range(5)]
+    fresh = Chain(chain.name)
+    assert fresh.head() == written[-1]
+    assert list(fresh.events()) == written
+    assert list(fresh.events(after_seq=3)) == written[3:]
+    assert list(fresh.newest()) == written[::-1]
+    assert list(verify(chain.name, fresh.records())) == []
+    assert written[0].stored is not None
+
+
+def test_reading_goes_over_many_pages(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("governance_core.registry.chains.PAGE", 2)
+    written = [chain.record("note", {}) for _ in range(5)]
+    assert list(chain.events()) == written
+    assert list(chain.newest()) == written[::-1]
+
+
+def test_of_two_writers_that_read_one_head_only_one_appends(chain: Chain) -> None:
+    head = chain.record("note", {})
+    winner = chain.append("note", {"by": "first"}, head)
+    with pytest.raises(Conflict, match="event 2 first"):
+        Chain(chain.name).append("note", {"by": "second"}, head)
+    assert list(chain.events()) == [head, winner]
+
+
+def test_a_record_gets_in_whoever_else_writes(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Chain(chain.name)
+    read_head, reads = chain.head, itertools.count()
+
+    def head_and_then_another_writes():
+        head = read_head()
+        if next(reads) < 3:
+            other.record("note", {"by": "other"})
+        return head
+
+    monkeypatch.setattr(chain, "head", head_and_then_another_writes)
+    assert chain.record("note", {"by": "us"}).seq == 4
+    assert list(verify(chain.name, chain.records())) == []
+
+
+def test_a_chain_is_found_by_its_whole_name_only(chain: Chain) -> None:
+    chain.record("note", {})
+    assert Chain(chain.name[:-3]).head() is None
+
+
+def test_an_event_that_is_too_large_is_refused_before_anything_is_written(chain: Chain) -> None:
+    with pytest.raises(ValueError, match="at most 65535 fit"):
+        chain.record("note", {"text": "x" * 65_535})
+    assert chain.head() is None
+
+
+def test_a_head_that_is_not_intact_is_not_built_upon(chain: Chain) -> None:
+    chain.record("note", {})
+    newest = Client().get_model_version(chain.name, "e000001")
+    Client().update_model_version(chain.name, newest.id, description="{}")
+    with pytest.raises(GovernanceError, match="ledger verify"):
+        chain.record("note", {})
+
+
+def test_pruning_artifacts_takes_no_event(chain: Chain) -> None:
+    chain.record("note", {})
+    assert CliRunner().invoke(prune_artifacts, ["--yes"]).exit_code == 0
+    assert len(list(chain.events())) == 1
+
+
+class TestActor:
+    @pytest.fixture(autouse=True)
+    def nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("GOVERNANCE_ACTOR", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+    def test_on_a_local_store_the_variable_names_the_actor_unverified(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("GOVERNANCE_ACTOR", "ada@example.org")
+        actor = current_actor(tmp_path)
+        assert str(actor) == "ada@example.org (unverified)"
+        assert actor.is_same_person({"id": "Ada@Example.org"})
+
+    def test_else_git_does(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        config = tmp_path / "gitconfig"
+        config.write_text("[user]\n\temail = git@example.org\n")
+        monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+        assert current_actor(tmp_path).as_dict() == {
+            "id": "git@example.org",
+            "verified": False,
+            "via": "git",
+            "service_account": None,
+        }
+
+    def test_in_ci_the_person_who_started_the_job_acts(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "ada")
+        assert str(current_actor(tmp_path)) == "ada (unverified)"
+
+    def test_on_a_server_the_authenticated_user_acts_whatever_the_environment_says(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("GOVERNANCE_ACTOR", "boss@example.org")
+        on_server(monkeypatch, name="ada", email="ada@example.org", is_service_account=False)
+        assert str(current_actor(tmp_path)) == "ada@example.org"
+
+    def test_on_a_server_in_ci_the_person_stands_beside_the_service_account(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("GITLAB_CI", "true")
+        monkeypatch.setenv("GITLAB_USER_EMAIL", "ada@example.org")
+        on_server(monkeypatch, name="ci", email=None, is_service_account=True)
+        assert str(current_actor(tmp_path)) == "ada@example.org through ci (unverified)"
+
+    def test_nobody_is_a_wrong_use(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="GOVERNANCE_ACTOR"):
+            current_actor(tmp_path)
+
+
+def on_server(monkeypatch: pytest.MonkeyPatch, **user: object) -> None:
+    """Let this process see a ZenML server's user; what is tested is only who of the people named is chosen."""
+
+    client = SimpleNamespace(zen_store=SimpleNamespace(type=StoreType.REST), active_user=SimpleNamespace(**user))
+    monkeypatch.setattr("governance_core.registry.actors.Client", lambda: client)
