@@ -1,0 +1,91 @@
+"""What only the submitter's machine can see: the git state of a project and its lock."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from governance_core.core import UsageError, file_digest
+
+# What git says where there is nothing to tell yet, as opposed to where it refuses to tell.
+NOTHING_THERE = ("not a git repository", "does not have any commits yet")
+
+
+@dataclass(frozen=True)
+class RepositoryState:
+    """The commit that is checked out, its tree hash, and whether every file equals it (untracked files count).
+
+    Commit and tree are None, and clean is False, where there is no repository or no commit yet.
+    """
+
+    commit: str | None
+    tree: str | None
+    clean: bool
+
+
+def repository_state(root: Path) -> RepositoryState:
+    """Read the git state of the repository that holds ``root``.
+
+    Raises:
+        UsageError: if git is missing or refuses to read the repository.
+    """
+    head = _git(root, "log", "-1", "--format=%H %T")
+    if head is None:
+        return RepositoryState(commit=None, tree=None, clean=False)
+    commit, tree = head.split()
+    return RepositoryState(commit, tree, clean=_git(root, "status", "--porcelain") == "")
+
+
+def in_history(root: Path, commit: str | None, tree: str | None) -> bool:
+    """Tell whether the commit, or a commit with the same tree, occurs in the history of what is checked out.
+
+    The tree hash survives a squash or a rebase that keeps the files; a shallow clone knows only the commits it fetched.
+    """
+    history = _git(root, "log", "--format=%H %T")
+    return history is not None and not {commit, tree}.isdisjoint(history.split())
+
+
+def git_email(root: Path) -> str | None:
+    """Return git's ``user.email`` as it holds in ``root``; None where none is configured."""
+    found = _run(root, "config", "user.email")
+    return found.stdout.strip() or None
+
+
+def lock_digest(root: Path) -> str | None:
+    """Return the digest of ``uv.lock``; None where the project has no lock yet."""
+    lock = root / "uv.lock"
+    return file_digest(lock) if lock.is_file() else None
+
+
+def files_below(root: Path, folder: str) -> list[str]:
+    """Return the files below a folder of the project that git does not ignore, as paths below ``root``."""
+    listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", folder)
+    if listed is None:
+        return sorted(path.relative_to(root).as_posix() for path in (root / folder).rglob("*") if path.is_file())
+    return sorted(name for name in set(listed.split("\0")) if name and (root / name).is_file())
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    done = _run(root, *arguments)
+    if done.returncode == 0:
+        return done.stdout
+    if any(words in done.stderr for words in NOTHING_THERE):
+        return None
+    raise UsageError(f"git cannot read {root}: {done.stderr.strip()}")
+
+
+def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # Another repository must not be read because a git hook exported its GIT_DIR.
+    environment = {name: value for name, value in os.environ.items() if name not in {"GIT_DIR", "GIT_WORK_TREE"}}
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            env=environment | {"LC_ALL": "C"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UsageError("git is not installed, or not on PATH") from error
