@@ -1,5 +1,6 @@
 """What every other package stands on: errors with exit codes, canonical JSON, and where this package came from."""
 
+from governance_core.core.bounds import Bound, impossibility
 from governance_core.core.canonical import canonical_json, digest, file_digest
 from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation
 from governance_core.core.installation import DISTRIBUTION, Installation, installation, template_root, version
@@ -7,6 +8,7 @@ from governance_core.core.process import Process, process_state, this_process
 
 __all__ = [
     "DISTRIBUTION",
+    "Bound",
     "Conflict",
     "GovernanceError",
     "Installation",
@@ -17,6 +19,7 @@ __all__ = [
     "canonical_json",
     "digest",
     "file_digest",
+    "impossibility",
     "installation",
     "process_state",
     "template_root",

@@ -1,0 +1,8 @@
+"""The gates as pure functions: is the data fit to train on, are the metrics good enough?"""
+
+from governance_core.core import Bound
+from governance_core.gates.data import judge_data
+from governance_core.gates.metrics import judge_metrics, stricter
+from governance_core.gates.verdict import Check, Verdict
+
+__all__ = ["Bound", "Check", "Verdict", "judge_data", "judge_metrics", "stricter"]

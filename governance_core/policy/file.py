@@ -1,0 +1,102 @@
+"""governance.yaml: what a project asks beyond the baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from governance_core.core import UsageError, impossibility
+
+
+def _possible(limits: Any) -> Any:
+    known = limits if isinstance(limits, dict) else {}
+    problems = [f"{name} = {limit} {why}" for name, limit in known.items() if (why := impossibility(name, limit))]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return limits
+
+
+Limits = Annotated[dict[str, float], BeforeValidator(_possible)]
+ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataSection(_Strict):
+    """Bounds of the data gate; None leaves a value as it is."""
+
+    min_rows: int | None = Field(default=None, ge=0)
+    max_missing_fraction: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+
+
+class MetricsSection(_Strict):
+    """Bounds of the model gate, by metric."""
+
+    min: Limits = {}
+    max: Limits = {}
+
+
+class Section(_Strict):
+    """What one environment, or every one, asks; None leaves a value as it is."""
+
+    data: DataSection = DataSection()
+    metrics: MetricsSection = MetricsSection()
+    approvals: int | None = Field(default=None, ge=0)
+    evaluators: list[ImportPath] = []
+    lease_seconds: int | None = Field(default=None, ge=1)
+    lost_after_minutes: int | None = Field(default=None, ge=1)
+
+
+class PolicySections(_Strict):
+    """``every`` holds in all environments, the others in theirs."""
+
+    every: Section = Section()
+    local: Section = Section()
+    staging: Section = Section()
+    production: Section = Section()
+
+
+class GovernanceFile(_Strict):
+    """The contents of governance.yaml."""
+
+    policy: PolicySections = PolicySections()
+
+
+def load_governance_file(path: Path) -> GovernanceFile:
+    """Read and validate a governance.yaml.
+
+    Raises:
+        UsageError: if it cannot be read or holds what it may not; names the file, each key and what is allowed.
+    """
+    try:
+        return GovernanceFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from error
+    except ValidationError as error:
+        problems = "".join(f"\n  - {_explained(problem)}" for problem in error.errors())
+        raise UsageError(f"{path} is not valid:{problems}") from error
+
+
+def _explained(problem: ErrorDetails) -> str:
+    keys = [str(key) for key in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        return f"{'.'.join(keys)}: unknown key; allowed here: {', '.join(_allowed(keys[:-1]))}"
+    where = ".".join(keys) or "the file"
+    if problem["type"] == "value_error":
+        return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {problem['msg']}, not {problem['input']!r}"
+
+
+def _allowed(keys: list[str]) -> list[str]:
+    model: Any = GovernanceFile
+    for key in keys:
+        model = model.model_fields[key].annotation
+    return list(model.model_fields)

@@ -1,0 +1,174 @@
+"""The effective policy of one environment: the baseline, tightened."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, Self, cast, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from governance_core.core import Bound, Refused, UsageError, Violation, digest
+from governance_core.policy.file import GovernanceFile, Section
+
+Environment = Literal["local", "staging", "production"]
+RiskTier = Literal["minimal", "limited", "high"]
+Problem = Literal["classification", "regression"]
+FILE = "governance.yaml"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataRules(_Frozen):
+    """Bounds of the data gate: rows, and the share of missing cells."""
+
+    min_rows: int
+    max_missing_fraction: float
+
+
+class MetricBounds(_Frozen):
+    """Bounds of the model gate, by metric."""
+
+    min: dict[str, float]
+    max: dict[str, float]
+
+
+class EffectivePolicy(_Frozen):
+    """What holds in one environment, and where each value comes from (``sources``, by dotted key)."""
+
+    environment: Environment
+    baseline_version: int
+    risk_tier: RiskTier
+    problem: Problem
+    data: DataRules
+    metrics: MetricBounds
+    approvals: int
+    evaluators: tuple[str, ...]
+    lease_seconds: int
+    lost_after_minutes: int
+    sources: dict[str, str]
+
+    @property
+    def hash(self) -> str:
+        """Return the digest of the values; where they come from does not change it."""
+        return digest(self.model_dump(mode="json", exclude={"sources"}))
+
+    @property
+    def data_bounds(self) -> list[Bound]:
+        """Return the bounds of the data gate."""
+        rows, missing = self.data.min_rows, self.data.max_missing_fraction
+        return [
+            Bound("rows", "min", rows, self.sources["data.min_rows"]),
+            Bound("missing_fraction", "max", missing, self.sources["data.max_missing_fraction"]),
+        ]
+
+    @property
+    def metric_bounds(self) -> list[Bound]:
+        """Return the bounds of the model gate."""
+        least = [Bound(name, "min", x, self.sources[f"metrics.min.{name}"]) for name, x in self.metrics.min.items()]
+        most = [Bound(name, "max", x, self.sources[f"metrics.max.{name}"]) for name, x in self.metrics.max.items()]
+        return least + most
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the policy as JSON holds it."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Read what `as_dict` wrote."""
+        return cls.model_validate(data)
+
+
+def effective(
+    environment: str, risk_tier: str, governance_file: GovernanceFile | None = None, problem: str = "classification"
+) -> EffectivePolicy:
+    """Return the baseline of the environment, tightened by ``every`` and then by the environment's own section.
+
+    Raises:
+        UsageError: if environment, risk tier or problem is unknown.
+        Refused: if a value is laxer than what stands before it; lists every such value.
+    """
+    for what, value, known in (
+        ("environment", environment, Environment),
+        ("risk tier", risk_tier, RiskTier),
+        ("problem", problem, Problem),
+    ):
+        if value not in get_args(known):
+            raise UsageError(f"unknown {what} {value!r}; known: {', '.join(get_args(known))}")
+    merge = _Merge(_baseline_values(environment, risk_tier, problem))
+    for name in ("every", environment) if governance_file else ():
+        merge.tighten(f"policy.{name}", getattr(cast(GovernanceFile, governance_file).policy, name))
+    if merge.violations:
+        raise Refused(f"the policy in {FILE}", merge.violations)
+    return EffectivePolicy.model_validate(
+        _nested(merge.values)
+        | {"environment": environment, "risk_tier": risk_tier, "problem": problem}
+        | {"baseline_version": _baseline()["version"], "sources": merge.sources}
+    )
+
+
+@cache
+def _baseline() -> dict[str, Any]:
+    text = resources.files("governance_core.policy").joinpath("baseline.yaml").read_text(encoding="utf-8")
+    return cast(dict[str, Any], yaml.safe_load(text))
+
+
+def _baseline_values(environment: str, risk_tier: str, problem: str) -> dict[str, Any]:
+    baseline = _baseline()
+    approvals = baseline["approvals"][risk_tier] if environment == "production" else 0
+    metrics = {"min": baseline["metrics"][problem][environment]}
+    return _flat(baseline["every"] | {"metrics": metrics, "approvals": approvals, "evaluators": []})
+
+
+class _Merge:
+    """Values by dotted key, and where each comes from."""
+
+    def __init__(self, baseline: dict[str, Any]) -> None:
+        self.values = baseline
+        self.sources = dict.fromkeys(baseline, f"baseline {_baseline()['version']}")
+        self.violations: list[Violation] = []
+
+    def tighten(self, section: str, asked: Section) -> None:
+        for key, value in _flat(asked.model_dump(exclude_unset=True, exclude_none=True)).items():
+            held = self.values.get(key)
+            if key == "evaluators":
+                self._set(key, sorted({*self.values[key], *value}))
+            elif held is not None and _laxer(key, value, held):
+                message = f"{section}.{key} = {value} is laxer than {held} ({self.sources[key]})"
+                self.violations.append(Violation("policy-laxer", message))
+            else:
+                self._set(key, value)
+
+    def _set(self, key: str, value: Any) -> None:
+        if self.values.get(key) != value:
+            self.values[key] = value
+            self.sources[key] = FILE
+
+
+def _laxer(key: str, value: Any, held: Any) -> bool:
+    if key == "lost_after_minutes":  # how long a run may be silent is the team's choice, not a limit
+        return False
+    if key == "data.max_missing_fraction" or key.startswith("metrics.max."):
+        return bool(value > held)
+    return bool(value < held)
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        leaves |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return leaves
+
+
+def _nested(leaves: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {"metrics": {"min": {}, "max": {}}}
+    for key, value in leaves.items():
+        *sections, name = key.split(".", 2)
+        branch = tree
+        for section in sections:
+            branch = branch.setdefault(section, {})
+        branch[name] = value
+    return tree
