@@ -1,0 +1,82 @@
+"""The platform's evaluation step: the numbers that promotion believes."""
+
+from typing import Annotated, Any
+
+from zenml import step
+
+from governance_core.core import UsageError
+from governance_core.registry.sources import platform_code
+
+
+@step(enable_cache=False)
+@platform_code
+def evaluate_model(
+    model: Any,
+    features: Any,
+    target: Any,
+    positive_label: str | int | float | None = None,
+    governance: dict[str, Any] | None = None,
+) -> Annotated[dict[str, float], "metrics"]:
+    """Return a scikit-learn compatible model's metrics on data that it was not trained on.
+
+    Classification gives accuracy, precision, recall and f1: of the positive label where one is declared (in the call or
+    in the project), else the unweighted mean over all classes. Regression gives r2, mae and rmse.
+
+    Args:
+        model: has ``predict``.
+        features: what ``predict`` takes.
+        target: the true values, one a row.
+        positive_label: the class that precision and recall are about, where it is not the project's.
+        governance: set by ``governed_pipeline``.
+
+    Raises:
+        UsageError: if the positive label does not occur in the target.
+    """
+    from sklearn.base import is_regressor
+    from sklearn.utils import column_or_1d
+
+    truth, predicted = column_or_1d(target), column_or_1d(model.predict(features))
+    plain = "regression" if hasattr(model, "__sklearn_tags__") and is_regressor(model) else "classification"
+    declared = governance or {"problem": plain}
+    if declared["problem"] == "regression":
+        return _regression(truth, predicted)
+    return _classification(
+        truth, predicted, positive_label if positive_label is not None else declared.get("positive_label")
+    )
+
+
+def _regression(truth: Any, predicted: Any) -> dict[str, float]:
+    from sklearn import metrics
+
+    return {
+        "r2": float(metrics.r2_score(truth, predicted)),
+        "mae": float(metrics.mean_absolute_error(truth, predicted)),
+        "rmse": float(metrics.root_mean_squared_error(truth, predicted)),
+    }
+
+
+def _classification(truth: Any, predicted: Any, positive_label: str | float | None) -> dict[str, float]:
+    from sklearn import metrics
+
+    accuracy = metrics.accuracy_score(truth, predicted)
+    average = "macro"
+    if positive_label is not None:
+        positive = _label(truth, positive_label)
+        truth, predicted, average = truth == positive, predicted == positive, "binary"
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        truth, predicted, average=average, zero_division=0.0
+    )
+    named = {"accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1}
+    return {name: float(value) for name, value in named.items()}
+
+
+def _label(truth: Any, positive_label: str | float) -> Any:
+    """Return the target's own form of the label: the project's answers hold it as text."""
+    labels = sorted(set(truth.tolist()), key=str)
+    for label in labels:
+        if label == positive_label or str(label) == str(positive_label):
+            return label
+    raise UsageError(
+        f"the positive label {positive_label!r} does not occur in the target, whose labels are "
+        f"{', '.join(map(repr, labels))}; correct positive_label or the target"
+    )
