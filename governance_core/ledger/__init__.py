@@ -6,5 +6,34 @@ alone; that takes a copy of a head, signed and kept elsewhere.
 """
 
 from governance_core.ledger.events import Break, Event, event_name, parse, seal, verify
+from governance_core.ledger.stages import (
+    STAGES,
+    Holder,
+    Holders,
+    Served,
+    StageState,
+    holds,
+    is_held_by,
+    moved,
+    production_history,
+    state_of,
+)
 
-__all__ = ["Break", "Event", "event_name", "parse", "seal", "verify"]
+__all__ = [
+    "STAGES",
+    "Break",
+    "Event",
+    "Holder",
+    "Holders",
+    "Served",
+    "StageState",
+    "event_name",
+    "holds",
+    "is_held_by",
+    "moved",
+    "parse",
+    "production_history",
+    "seal",
+    "state_of",
+    "verify",
+]

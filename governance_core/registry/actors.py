@@ -12,7 +12,7 @@ from zenml.client import Client
 from zenml.enums import StoreType
 
 from governance_core.core import UsageError
-from governance_core.registry._git import git_email
+from governance_core.project import git_email
 
 # The variable that tells a CI system from a laptop, and those that name the person who started the job.
 CI_SYSTEMS: dict[str, tuple[str, tuple[str, ...]]] = {
