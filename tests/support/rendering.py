@@ -84,3 +84,12 @@ def commit_all(root: Path, message: str) -> str:
     git(root, "add", "--all")
     git(root, "commit", "--quiet", "--message", message)
     return git(root, "rev-parse", "HEAD")
+
+
+def template_repository(destination: Path) -> Path:
+    """Return a plain clone of the template as it is now: one commit, no tags."""
+    shutil.copytree(template(), destination)
+    shutil.copy(ROOT / ".gitattributes", destination)
+    git(destination, "init", "--quiet", "--initial-branch=main")
+    commit_all(destination, "The platform")
+    return destination

@@ -1,0 +1,108 @@
+"""What one file of the template says must agree with the others."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+from jinja2 import meta
+from support.answers import PAIRWISE
+from support.rendering import ROOT, files, questions, render
+
+from governance_core.core import template_root
+from governance_core.project import FILES, Project, file_class
+
+SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+TEMPLATE = ROOT / "template"
+SOURCES = [path.relative_to(TEMPLATE).as_posix() for path in sorted(TEMPLATE.rglob("*")) if path.is_file()]
+ANSWERS_SOURCE = ".copier-answers.yml.jinja"
+
+
+def test_the_settings_are_those_that_copier_knows_and_none_needs_trust() -> None:
+    """Copier ignores a setting that it does not know, and tasks, migrations and extensions ask for --trust."""
+    assert {name for name in SETTINGS if name.startswith("_")} == {
+        "_min_copier_version",
+        "_subdirectory",
+        "_answers_file",
+        "_envops",
+        "_exclude",
+        "_skip_if_exists",
+        "_message_after_copy",
+    }
+
+
+def test_every_question_that_takes_free_text_has_a_validator_and_every_one_a_default() -> None:
+    for name, question in questions().items():
+        assert "default" in question, name
+        assert "validator" in question or "choices" in question, name
+        assert question["help"], name
+
+
+def test_the_questions_are_the_fields_of_the_project_file() -> None:
+    assert questions().keys() == Project.model_fields.keys()
+
+
+def undeclared(source: str) -> set[str]:
+    environment = jinja2.Environment(**SETTINGS["_envops"] | {"undefined": jinja2.StrictUndefined})
+    return meta.find_undeclared_variables(environment.parse(source))
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != ANSWERS_SOURCE])
+def test_a_template_file_uses_answers_only(name: str) -> None:
+    """Paths, dates, versions of tools and where the template was would differ between equal answers."""
+    used = undeclared(name)
+    if name.endswith(".jinja"):
+        used |= undeclared((TEMPLATE / name).read_text(encoding="utf-8"))
+    assert used <= questions().keys()
+
+
+def test_every_question_has_an_effect_besides_the_project_file() -> None:
+    sources = [name for name in SOURCES if name not in {ANSWERS_SOURCE, "governance/project.yaml.jinja"}]
+    bodies = [name + (TEMPLATE / name).read_text(encoding="utf-8") for name in sources]
+    used = set().union(*map(undeclared, bodies))
+    read_by_code = {"risk_tier"}
+    assert questions().keys() - used == read_by_code
+
+
+def test_a_file_is_a_template_only_where_it_must_be() -> None:
+    """An unsuffixed file is read by editors and linters as what it is."""
+    # A template/.gitignore would hide files of the template from this repository.
+    plain = {".gitignore.jinja", ANSWERS_SOURCE}
+    for name in SOURCES:
+        if name.endswith(".jinja") and name not in plain:
+            assert re.search(r"\[[=%]", (TEMPLATE / name).read_text(encoding="utf-8")), name
+
+
+@pytest.mark.parametrize("answers", PAIRWISE[:2])
+def test_every_rendered_file_has_a_class_and_every_class_entry_a_file(answers: dict[str, str]) -> None:
+    rendered = files(render(**answers))
+    assert [path for path in rendered if file_class(path) is None] == []
+    for pattern in [pattern for patterns in FILES.values() for pattern in patterns]:
+        assert any(path == pattern or path.startswith(pattern) for path in rendered), pattern
+
+
+def test_copier_passes_seeds_by_and_nothing_else() -> None:
+    seeds = [f"/{pattern}**" if pattern.endswith("/") else f"/{pattern}" for pattern in FILES["seed"]]
+    on_update = [f"[% if _copier_operation == 'update' %]{seed}[% endif %]" for seed in seeds]
+    assert SETTINGS["_skip_if_exists"] == seeds
+    assert [pattern for pattern in SETTINGS["_exclude"] if "_copier_operation" in pattern] == on_update
+
+
+def test_the_wheel_carries_exactly_the_template_that_git_knows() -> None:
+    """A file that git ignores, or that nobody added, is missing in one of the two."""
+    listed = subprocess.run(["git", "ls-files", "-z", "template"], cwd=ROOT, check=True, capture_output=True, text=True)
+    packed = template_root() / "template"
+    carried = {path.relative_to(template_root()).as_posix(): path for path in packed.rglob("*") if path.is_file()}
+    carried = {name: path for name, path in carried.items() if path.suffix != ".pyc"}
+    assert sorted(carried) == sorted(filter(None, listed.stdout.split("\0")))
+    for name, path in carried.items():
+        assert path.read_bytes() == (ROOT / name).read_bytes(), name
+        assert (path.stat().st_mode ^ (ROOT / name).stat().st_mode) & 0o100 == 0, name
+
+
+def test_a_rendered_script_is_executable_and_an_imported_file_is_not() -> None:
+    for path in sorted(Path(render()).rglob("*.py")):
+        assert bool(path.stat().st_mode & 0o100) == (path.read_text(encoding="utf-8").startswith("#!")), path
