@@ -9,8 +9,12 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from support.scratch import Scratch
 
 ROOT = Path(__file__).parent.parent
 DATABASE = Path("local_stores/default_zen_store/zenml.db")
@@ -71,3 +75,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def scratch(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scratch]:  # noqa: ARG001
+    """Return a small governed project whose steps this process imports, and which submits to staging."""
+    from support.scratch import scratch_project
+
+    monkeypatch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
+    monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", "staging")
+    with scratch_project(tmp_path / "scratch") as project:
+        yield project

@@ -3,40 +3,143 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, overload
 
+from zenml import Model
+from zenml.config.step_configurations import Step, StepConfigurationUpdate
 from zenml.models import PipelineSnapshotBase
 from zenml.pipelines.compilation_context import PipelineCompilationContext
 from zenml.pipelines.pipeline_definition import Pipeline
+from zenml.steps.step_invocation import StepInvocation
 
-from governance_core.core import Refused, UsageError, Violation
+from governance_core.core import Refused, UsageError, Violation, digest
+from governance_core.pipelines.evidence import record_evidence
 from governance_core.pipelines.placement import Graph
+from governance_core.pipelines.submission import Submission, collect, governance, recordable
+from governance_core.project import find_root
+from governance_core.registry.runs import GOVERNED
+from governance_core.registry.sources import platform_role
 
 
 class GovernedPipeline(Pipeline):
-    """A static ZenML pipeline whose gates are proven to stand in their places before anything is registered."""
+    """A static ZenML pipeline whose gates are proven to stand in their places before anything is registered.
+
+    It adds one last step, which records the evidence, and tells the platform's steps the policy that holds.
+    """
+
+    _submission: Submission
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the pipeline.
 
         Raises:
-            Refused: when called inside another pipeline, which would run its steps without its checks and evidence.
+            Refused: if a gate is missing, if something but code configures the platform's steps, or when called inside
+                another pipeline, which would run its steps without its checks and evidence.
         """
         if PipelineCompilationContext.is_active():
             message = "its steps would run without their checks and evidence; call it by itself"
             raise Refused(f"calling pipeline '{self.name}' inside another", [Violation("nested-pipeline", message)])
         return super().__call__(*args, **kwargs)
 
+    @property
+    def root(self) -> Path:
+        """The project that this pipeline belongs to: around its source file, else around the working directory.
+
+        Raises:
+            UsageError: if neither is inside a governed project.
+        """
+        try:
+            return find_root(Path(inspect.getfile(self.entrypoint)).parent)
+        except UsageError:
+            return find_root()
+
+    def _call_entrypoint(self, *args: Any, **kwargs: Any) -> Any:
+        outputs = super()._call_entrypoint(*args, **kwargs)
+        self._submission = collect(self.root)
+        self._submission["steps"] = dict(self._platform_steps())
+        self._add_evidence_step()
+        return outputs
+
+    def _platform_steps(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give each of the platform's steps the policy, and note how code set its parameters."""
+        told = governance(self._submission)
+        for name, invocation in self.invocations.items():
+            if role := platform_role(invocation.step.resolve()):
+                code = invocation.default_parameters | invocation.step.configuration.parameters | invocation.parameters
+                for given in _ways_in(invocation):
+                    given.pop("governance", None)
+                invocation.parameters["governance"] = told
+                yield name, {"role": role, "parameters": recordable(code | {"governance": None})}
+
+    def _add_evidence_step(self) -> None:
+        upstream = {name for invocation in self.invocations.values() for name in invocation.upstream_steps}
+        record_evidence(submission=self._submission, after=sorted(self.invocations.keys() - upstream))
+
     def _compile(self, config_path: str | None = None, **run_configuration_args: Any) -> Any:
+        # ZenML registers the pipeline after this: a refusal here leaves nothing behind.
+        in_file = self._parse_config_file(config_path=config_path, matcher=["steps"]).get("steps")
+        in_code = run_configuration_args.get("steps") or run_configuration_args.get("step_configurations")
+        if violations := [*self._configured(in_file or {}), *self._configured(in_code or {})]:
+            raise Refused(f"the configuration of pipeline '{self.name}'", violations)
         snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)
         return self._governed(snapshot), schedule, build
 
+    def _configured(self, steps: Mapping[str, Any]) -> Iterator[Violation]:
+        """Yield what would change the platform's steps behind the back of the code that everybody reviews."""
+        for name in sorted(steps.keys() & self.invocations.keys()):
+            parameters = StepConfigurationUpdate.model_validate(steps[name]).parameters
+            if parameters and platform_role(self.invocations[name].step.resolve()):
+                yield Violation(
+                    "parameters-overridden",
+                    f"{', '.join(parameters)} of step '{name}' cannot be set in a configuration file or with_options; "
+                    "set it where the pipeline calls the step, or tighten governance.yaml",
+                )
+
     def _governed(self, snapshot: PipelineSnapshotBase) -> PipelineSnapshotBase:
-        graph = Graph(snapshot.step_configurations)
+        steps = snapshot.step_configurations
+        graph = Graph(steps, self._submission["policy"]["evaluators"])
         if violations := graph.violations():
             raise Refused(f"pipeline '{self.name}'", violations)
-        return snapshot
+
+        fresh = set(graph.roles)
+        if self._submission["environment"] != "local":
+            fresh |= {model.step for model in graph.models()}
+        configuration = snapshot.pipeline_configuration
+        model = configuration.model
+        if model is None and graph.models():
+            model = Model(name=self._submission["project"]["model_name"])
+        seal = {"submission": self._submission["id"], "digest": digest(self._submission)}
+        return snapshot.model_copy(
+            update={
+                "step_configurations": {n: _uncached(step) if n in fresh else step for n, step in steps.items()},
+                "pipeline_configuration": configuration.model_copy(
+                    update={
+                        "model": model,
+                        "extra": configuration.extra | {"governance": seal},
+                        "tags": [*(configuration.tags or []), GOVERNED],
+                    }
+                ),
+            }
+        )
+
+
+def _ways_in(invocation: StepInvocation) -> tuple[dict[str, Any], ...]:
+    """Return where an invocation keeps inputs that ZenML prefers to a parameter of the same name."""
+    return (
+        invocation.input_artifacts,
+        invocation.external_artifacts,
+        invocation.model_artifacts_or_metadata,
+        invocation.client_lazy_loaders,
+    )
+
+
+def _uncached(step: Step) -> Step:
+    # ZenML stores the second of the two and derives the first from it again.
+    never = {"enable_cache": False}
+    overrides = step.step_config_overrides.model_copy(update=never)
+    return step.model_copy(update={"config": step.config.model_copy(update=never), "step_config_overrides": overrides})
 
 
 _OPTIONS = frozenset(inspect.signature(Pipeline.__init__).parameters) - {"self", "entrypoint", "kwargs"}

@@ -26,8 +26,9 @@ def platform_role(source: Source) -> Role | None:
 
     ZenML loads a step from its recorded source, so the source says what ran, whatever the step calls itself.
     """
-    ours = isinstance(source, DistributionPackageSource) and source.package_name == DISTRIBUTION
-    if not ours or source.module.partition(".")[0] != "governance_core":
+    # A source that was read from the store keeps its package's name, but not its class.
+    installed = source.type is SourceType.DISTRIBUTION_PACKAGE and getattr(source, "package_name", None)
+    if installed != DISTRIBUTION or source.module.partition(".")[0] != "governance_core":
         return None
     return _ROLES.get(source.attribute or "")
 

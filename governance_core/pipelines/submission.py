@@ -1,0 +1,92 @@
+"""What only the submitter can see. A step gets the source root's archive at most, never the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from governance_core.core import DISTRIBUTION, installation, this_process
+from governance_core.policy import EffectivePolicy, effective, load_governance_file
+from governance_core.project import (
+    Project,
+    governed_digest,
+    governed_findings,
+    load_project,
+    lock_digest,
+    repository_state,
+    template_state,
+)
+from governance_core.registry.actors import current_actor
+
+ENVIRONMENT_VARIABLE = "GOVERNANCE_ENVIRONMENT"
+
+Submission = dict[str, Any]  # JSON: a parameter of the evidence step, and part of an event
+
+
+def environment() -> str:
+    """Return the environment that runs are submitted for: GOVERNANCE_ENVIRONMENT, else ``local``."""
+    return os.environ.get(ENVIRONMENT_VARIABLE) or "local"
+
+
+def project_policy(root: Path, project: Project, environment: str) -> EffectivePolicy:
+    """Return the policy of a project in an environment.
+
+    Raises:
+        UsageError: if governance.yaml cannot be read or the environment is unknown.
+        Refused: if governance.yaml is laxer than the baseline.
+    """
+    return effective(environment, project.risk_tier, load_governance_file(root / "governance.yaml"), project.problem)
+
+
+def collect(root: Path) -> Submission:
+    """Return what can be seen of the project now, and for which environment and policy it submits.
+
+    Raises:
+        UsageError: if the project, its policy or its repository cannot be read, or nobody can be named as the actor.
+        Refused: if governance.yaml is laxer than the baseline.
+    """
+    project = load_project(root)
+    policy = project_policy(root, project, environment())
+    package = installation()
+    return {
+        "id": uuid4().hex,
+        "environment": policy.environment,
+        "project": {
+            "slug": project.project_slug,
+            "model_name": project.model_name,
+            "problem": project.problem,
+            "positive_label": project.positive_label,
+            "risk_tier": project.risk_tier,
+        },
+        "repository": asdict(repository_state(root)),
+        "governed": {"digest": governed_digest(root), "intact": not governed_findings(root)},
+        "lock": lock_digest(root),
+        "template": asdict(template_state(root)),
+        "package": {"name": DISTRIBUTION, "version": package.version, "kind": package.kind},
+        "actor": current_actor(root).as_dict(),
+        "policy": policy.as_dict(),
+        "policy_hash": policy.hash,
+        "process": this_process(),
+    }
+
+
+def governance(submission: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the platform's steps need to know of a submission: their parameter of this name."""
+    project = submission["project"]
+    return {
+        "environment": submission["environment"],
+        "problem": project["problem"],
+        "positive_label": project["positive_label"],
+        "policy": submission["policy"],
+    }
+
+
+def recordable(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return step parameters as the store gives them back."""
+    recorded: dict[str, Any] = json.loads(json.dumps(dict(parameters)))
+    return recorded

@@ -1,0 +1,163 @@
+"""Runs as ZenML recorded them, read in three calls, and the digest of an artifact's files."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from zenml.artifacts.utils import _get_artifact_store_from_response_or_from_active_stack as _artifact_store
+from zenml.client import Client
+from zenml.enums import ArtifactSaveType, ArtifactType, ExecutionStatus
+from zenml.models import ArtifactVersionResponse, PipelineRunResponse, StepRunResponse
+
+from governance_core.core import digest
+from governance_core.registry.sources import Role, platform_role
+
+GOVERNED = "governed"  # the tag of a governed run
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One artifact version that a step read or wrote; ``output_of_step`` is False for one that was saved by hand."""
+
+    id: UUID
+    is_model: bool
+    output_of_step: bool
+    created: datetime
+
+    @classmethod
+    def of(cls, version: ArtifactVersionResponse) -> Artifact:
+        """Read ZenML's response."""
+        return cls(
+            id=version.id,
+            is_model=version.type is ArtifactType.MODEL,
+            output_of_step=version.save_type is ArtifactSaveType.STEP_OUTPUT,
+            created=version.created,
+        )
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a run: whose code ran, with which parameters, on which artifacts, and how it ended.
+
+    ``role`` is None for a team's step. A cached step has the artifacts of another run.
+    """
+
+    id: UUID
+    name: str
+    role: Role | None
+    import_path: str
+    package_version: str | None
+    status: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, tuple[Artifact, ...]]
+    outputs: Mapping[str, tuple[Artifact, ...]]
+    metadata: Mapping[str, Any]
+    ended: datetime | None
+
+    @property
+    def completed(self) -> bool:
+        """Whether it ran in this run, to its end."""
+        return self.status == ExecutionStatus.COMPLETED.value
+
+    @property
+    def models(self) -> list[Artifact]:
+        """The model artifacts that it made in this run."""
+        return [made for made in self.made if made.is_model]
+
+    @property
+    def made(self) -> list[Artifact]:
+        """The artifacts that it made in this run."""
+        outputs = (artifact for artifacts in self.outputs.values() for artifact in artifacts)
+        return [artifact for artifact in outputs if self.completed and artifact.output_of_step]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One pipeline run; ``version_id`` is the model version that the whole run works on."""
+
+    id: UUID
+    name: str
+    status: str
+    version_id: UUID | None
+    extra: Mapping[str, Any]
+    steps: Mapping[str, StepRecord]
+
+    def of_role(self, role: Role) -> list[StepRecord]:
+        """Return the platform's steps of a role."""
+        return [step for step in self.steps.values() if step.role == role]
+
+    @cached_property
+    def models(self) -> dict[UUID, StepRecord]:
+        """The model artifacts that this run made, each with its step."""
+        return {model.id: step for step in self.steps.values() for model in step.models}
+
+
+def read_run(run_id: UUID) -> RunRecord:
+    """Read a run with all its steps.
+
+    Raises:
+        KeyError: if there is none.
+    """
+    run: PipelineRunResponse = Client().get_pipeline_run(run_id)
+    steps = Client().list_run_steps(pipeline_run_id=run.id, exclude_retried=True, hydrate=True, size=1000)
+    return RunRecord(
+        id=run.id,
+        name=run.name,
+        status=run.status.value,
+        version_id=run.model_version.id if run.model_version else None,
+        extra=run.config.extra,
+        steps={step.name: _step(step) for step in steps},
+    )
+
+
+def artifact_digest(version: ArtifactVersionResponse) -> str:
+    """Return one SHA-256 over the names and contents of an artifact's files.
+
+    Raises:
+        FileNotFoundError: if the artifact has no files.
+    """
+    store = _artifact_store(version)
+    files = {}
+    for path in _files(store, version.uri):
+        sha256 = hashlib.sha256()
+        with store.open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                sha256.update(chunk)
+        files[posixpath.relpath(path, version.uri)] = sha256.hexdigest()
+    if not files:
+        raise FileNotFoundError(f"the files of artifact version {version.id} are not at {version.uri}")
+    return digest(files)
+
+
+def _files(store: Any, uri: str) -> Iterator[str]:
+    for folder, _, names in store.walk(uri) if store.exists(uri) else ():
+        yield from (posixpath.join(str(folder), str(name)) for name in names)
+
+
+def _step(step: StepRunResponse) -> StepRecord:
+    source = step.spec.source
+    return StepRecord(
+        id=step.id,
+        name=step.name,
+        role=platform_role(source),
+        import_path=source.import_path,
+        package_version=getattr(source, "version", None),
+        status=step.status.value,
+        parameters=step.config.parameters,
+        inputs=_artifacts(step.inputs),
+        outputs=_artifacts(step.outputs),
+        metadata=step.run_metadata,
+        ended=step.end_time,
+    )
+
+
+def _artifacts(named: Mapping[str, Any]) -> dict[str, tuple[Artifact, ...]]:
+    return {name: tuple(Artifact.of(version) for version in versions) for name, versions in named.items()}
