@@ -6,6 +6,7 @@ import tempfile
 _home = tempfile.TemporaryDirectory(prefix="zenml-")
 # Before anything imports ZenML, which reads these once.
 os.environ |= {
+    "GOVERNANCE_ACTOR": "tests@example.com",
     "GOVERNANCE_ENVIRONMENT": "local",
     "ZENML_ANALYTICS_OPT_IN": "false",
     "ZENML_CONFIG_PATH": _home.name,
