@@ -47,7 +47,8 @@ class Artifact:
 class StepRecord:
     """One step of a run: whose code ran, with which parameters, on which artifacts, and how it ended.
 
-    ``role`` is None for a team's step. A cached step has the artifacts of another run.
+    ``role`` is None for a team's step. A cached step has the artifacts of another run. ``error`` is the message of
+    the exception that ended it.
     """
 
     id: UUID
@@ -61,11 +62,17 @@ class StepRecord:
     outputs: Mapping[str, tuple[Artifact, ...]]
     metadata: Mapping[str, Any]
     ended: datetime | None
+    error: str | None = None
 
     @property
     def completed(self) -> bool:
         """Whether it ran in this run, to its end."""
         return self.status == ExecutionStatus.COMPLETED.value
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return self.status == ExecutionStatus.FAILED.value
 
     @property
     def models(self) -> list[Artifact]:
@@ -118,6 +125,12 @@ def read_run(run_id: UUID) -> RunRecord:
     )
 
 
+def newest_run(pipeline: str, model: str) -> UUID | None:
+    """Return the newest run of a pipeline that works on a model, whatever became of it; None without one."""
+    found = Client().list_pipeline_runs(pipeline=pipeline, model=model, sort_by="desc:created", size=1, hydrate=False)
+    return found.items[0].id if found.items else None
+
+
 def artifact_digest(version: ArtifactVersionResponse) -> str:
     """Return one SHA-256 over the names and contents of an artifact's files.
 
@@ -156,6 +169,7 @@ def _step(step: StepRunResponse) -> StepRecord:
         outputs=_artifacts(step.outputs),
         metadata=step.run_metadata,
         ended=step.end_time,
+        error=step.exception_info.message if step.exception_info else None,
     )
 
 

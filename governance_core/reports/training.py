@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from governance_core.core import UsageError
+from governance_core.ledger import Event
+from governance_core.project import Project
+from governance_core.registry.chains import journal
+from governance_core.registry.runs import newest_run, read_run
 
 
 @dataclass(frozen=True)
@@ -26,10 +33,14 @@ class TrainingFacts:
     """
 
     run: str
-    pipeline: str
+    name: str
     status: str
     failures: tuple[Failure, ...] = ()
     evidence: Mapping[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the facts as JSON holds them."""
+        return asdict(self) | {"passed": self.passed, "verdict": self.verdict}
 
     @property
     def submission(self) -> Mapping[str, Any]:
@@ -66,15 +77,16 @@ class TrainingFacts:
 
     @property
     def checks(self) -> list[dict[str, Any]]:
-        """Every check of every gate, with the gate's name in it."""
+        """Every check of every gate, with the name of the gate's step in it."""
         gates = (self.evidence or {}).get("gates", {})
-        return [{"gate": gate, **check} for gate, verdict in gates.items() for check in verdict["checks"]]
+        return [{"step": step, **check} for step, verdict in gates.items() for check in verdict["checks"]]
 
     @property
-    def metrics(self) -> Mapping[str, float]:
-        """The metrics that the platform's evaluation computed."""
-        metrics: Mapping[str, float] = ((self.evidence or {}).get("metrics") or {}).get("values", {})
-        return metrics
+    def metrics(self) -> list[tuple[str, str, float]]:
+        """Step, name and value of each metric that was computed from a model of the run."""
+        models = (self.evidence or {}).get("models", [])
+        found = [model["metrics"] for model in models if model["metrics"]]
+        return [(m["step"], name, value) for m in found for name, value in sorted(m["values"].items())]
 
     @property
     def notes(self) -> list[str]:
@@ -85,6 +97,28 @@ class TrainingFacts:
     def provenance(self) -> list[tuple[str, str]]:
         """Where the version came from, as pairs of a title and a value."""
         return list(_provenance(self.run, self.evidence)) if self.evidence else []
+
+
+def training_facts(project: Project, run_id: UUID | None = None, pipeline: str = "training") -> TrainingFacts:
+    """Read what is known of a run; of the newest run that worked on the project's model where none is named.
+
+    Raises:
+        UsageError: if there is no such run.
+    """
+    run_id = run_id or newest_run(pipeline, project.model_name)
+    if run_id is None:
+        raise UsageError(f"pipeline {pipeline} has not worked on model {project.model_name} yet; train first")
+    try:
+        run = read_run(run_id)
+    except KeyError as error:
+        raise UsageError(f"there is no run {run_id}") from error
+    failures = (Failure(step.name, step.error or "no message") for step in run.steps.values() if step.failed)
+    evidence = next((event.body for event in _evidence(project) if event.body["run"] == str(run.id)), None)
+    return TrainingFacts(str(run.id), run.name, run.status, tuple(failures), evidence)
+
+
+def _evidence(project: Project) -> Iterator[Event]:
+    return (event for event in journal(project.project_slug).newest() if event.kind == "evidence")
 
 
 def render_markdown(facts: TrainingFacts) -> str:
@@ -102,7 +136,8 @@ def _notes(submission: Mapping[str, Any]) -> Iterator[str]:
         yield "The working tree was not clean: the version can not be promoted."
     if not submission["template"]["released"]:
         yield f"The template is unreleased ({submission['template']['recorded'] or 'no recorded version'})."
-    yield from submission["package"]["problems"]
+    if submission["package"]["kind"] != "wheel":
+        yield f"The governance package was {submission['package']['kind']}, not a released wheel."
 
 
 def _provenance(run: str, evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,8 @@ import pytest
 
 from governance_core.reports import Failure, TrainingFacts, render_html, render_markdown
 
+METRICS = {"step": "evaluate_model", "artifact": "a2", "values": {"recall": 0.91}}
+
 
 def evidence(**changes: Any) -> dict[str, Any]:
     """Return an evidence event's body as the journal holds it."""
@@ -18,13 +20,12 @@ def evidence(**changes: Any) -> dict[str, Any]:
         "number": 7,
         "version": "0b6f",
         "actor": {"id": "dana@example.com", "verified": False, "via": "git"},
-        "models": [{"artifact": "a1", "digest": "sha256:aa", "step": "train"}],
-        "metrics": {"artifact": "a2", "values": {"recall": 0.91}},
+        "models": [{"artifact": "a1", "digest": "sha256:aa", "step": "train", "metrics": METRICS}],
         "gates": {"validate": {"gate": "model", "checks": [{**check, "passed": True, "message": "recall holds"}]}},
         "submission": {
             "repository": {"commit": "c0ffee", "tree": "beef", "clean": True},
             "template": {"released": True, "recorded": "v1.0.0"},
-            "package": {"version": "1.0.0", "kind": "wheel", "problems": []},
+            "package": {"version": "1.0.0", "kind": "wheel"},
             "lock": "sha256:bb",
             "policy_hash": "sha256:cc",
         },
@@ -34,7 +35,7 @@ def evidence(**changes: Any) -> dict[str, Any]:
 
 def facts(**changes: Any) -> TrainingFacts:
     """Return the facts of a completed run with that evidence."""
-    return TrainingFacts(run="run-1", pipeline="training", status="completed", evidence=evidence(**changes))
+    return TrainingFacts(run="run-1", name="training-run", status="completed", evidence=evidence(**changes))
 
 
 @pytest.mark.parametrize("render", [render_markdown, render_html])
@@ -48,14 +49,14 @@ def test_a_report_names_the_version_its_checks_and_where_it_came_from(render: An
 @pytest.mark.parametrize("render", [render_markdown, render_html])
 def test_a_failed_run_is_never_reported_as_passed(render: Any) -> None:
     failure = Failure("validate_model_performance", "recall is nan")
-    page = render(TrainingFacts(run="run-1", pipeline="training", status="failed", failures=(failure,)))
+    page = render(TrainingFacts(run="run-1", name="training-run", status="failed", failures=(failure,)))
     assert "can not be promoted" in page
     assert "recall is nan" in page
     assert "Every gate passed" not in page
 
 
 def test_a_run_that_failed_after_its_evidence_is_not_reported_as_passed() -> None:
-    late = TrainingFacts(run="run-1", pipeline="training", status="failed", evidence=evidence())
+    late = TrainingFacts(run="run-1", name="training-run", status="failed", evidence=evidence())
     assert "Every gate passed" not in render_markdown(late)
 
 
