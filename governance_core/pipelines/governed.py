@@ -6,10 +6,11 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, overload
+from uuid import UUID
 
 from zenml import Model
 from zenml.config.step_configurations import Step, StepConfigurationUpdate
-from zenml.models import PipelineSnapshotBase
+from zenml.models import PipelineRunResponse, PipelineSnapshotBase, PipelineSnapshotResponse
 from zenml.pipelines.compilation_context import PipelineCompilationContext
 from zenml.pipelines.pipeline_definition import Pipeline
 from zenml.steps.step_invocation import StepInvocation
@@ -29,9 +30,10 @@ class GovernedPipeline(Pipeline):
     It adds one last step, which records the evidence, and tells the platform's steps the policy that holds.
     """
 
+    snapshot_id: UUID | None = None  # of what was submitted last
     _submission: Submission
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> PipelineRunResponse | None:
         """Run the pipeline.
 
         Raises:
@@ -54,6 +56,11 @@ class GovernedPipeline(Pipeline):
             return find_root(Path(inspect.getfile(self.entrypoint)).parent)
         except UsageError:
             return find_root()
+
+    def _create_snapshot(self, **arguments: Any) -> PipelineSnapshotResponse:
+        snapshot = super()._create_snapshot(**arguments)
+        self.snapshot_id = snapshot.id
+        return snapshot
 
     def _call_entrypoint(self, *args: Any, **kwargs: Any) -> Any:
         outputs = super()._call_entrypoint(*args, **kwargs)

@@ -1,0 +1,103 @@
+"""What a project's run.py does: one pipeline, in one environment, from any directory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from zenml.client import Client
+from zenml.models import PipelineRunResponse
+from zenml.utils import source_utils
+
+from governance_core.core import GovernanceError, UsageError
+from governance_core.pipelines import GovernedPipeline
+from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
+from governance_core.registry.sources import platform_role
+
+ACTIVE_STACK_VARIABLE = "ZENML_ACTIVE_STACK_ID"
+
+
+class RunFailed(GovernanceError):  # noqa: N818 - what happened, not an error of this program
+    """A step failed. Where it was a gate, the run was refused: exit code 3."""
+
+    def __init__(self, message: str, *, refused: bool) -> None:
+        super().__init__(message)
+        self.exit_code = 3 if refused else 1
+
+
+def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:
+    """Run a pipeline as the command line does: an error is one message on stderr and its exit code.
+
+    Args:
+        pipeline: the pipeline to run.
+        environment: which of ``configs/<environment>.yaml`` holds, which policy, and which stack: the one that the
+            variable ``ZENML_<ENVIRONMENT>_STACK`` names, else ``stack`` in the configuration, else the active one.
+        root: the project's folder.
+    """
+    try:
+        submit(pipeline, environment, root)
+    except GovernanceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> PipelineRunResponse | None:
+    """Run a pipeline and return its run; None where the stack only schedules it.
+
+    Raises:
+        UsageError: if the configuration or the stack does not exist.
+        Refused: if the pipeline is refused at submission.
+        RunFailed: if a step failed.
+    """
+    path = root / "configs" / f"{environment}.yaml"
+    configuration = _configuration(path)
+    os.environ[ACTIVE_STACK_VARIABLE] = _stack_id(environment, configuration)
+    os.environ[ENVIRONMENT_VARIABLE] = environment
+    source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
+    # ZenML cannot read an empty file.
+    configured = cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if configuration else None))
+    try:
+        return configured()
+    except GovernanceError:
+        raise
+    except Exception as error:
+        if configured.snapshot_id is None:
+            raise
+        raise _failure(configured) from error
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    try:
+        configuration = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError as error:
+        there = ", ".join(sorted(file.name for file in path.parent.glob("*.yaml"))) or "none"
+        raise UsageError(f"{path} does not exist; configurations there: {there}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if not isinstance(configuration, dict):
+        raise UsageError(f"{path} must hold a mapping")
+    return configuration
+
+
+def _stack_id(environment: str, configuration: dict[str, Any]) -> str:
+    variable = f"ZENML_{environment.upper()}_STACK"
+    name = os.environ.get(variable) or configuration.get("stack")
+    if not name:
+        return str(Client().active_stack_model.id)
+    try:
+        return str(Client().get_stack(name, allow_name_prefix_match=False).id)
+    except KeyError as error:
+        there = ", ".join(sorted(stack.name for stack in Client().list_stacks()))
+        source = variable if os.environ.get(variable) else f"`stack` in configs/{environment}.yaml"
+        raise UsageError(f"there is no stack {name!r}, which {source} names; stacks: {there}") from error
+
+
+def _failure(pipeline: GovernedPipeline) -> RunFailed:
+    runs = Client().list_pipeline_runs(snapshot_id=pipeline.snapshot_id, size=1)
+    failed = {name: step for run in runs for name, step in run.steps.items() if step.status == "failed"}
+    reasons = [f"step '{name}': {step.exception_info and step.exception_info.message}" for name, step in failed.items()]
+    refused = any(platform_role(step.spec.source) in ("data_gate", "model_gate") for step in failed.values())
+    return RunFailed("\n".join([f"the run of pipeline '{pipeline.name}' failed", *reasons]), refused=refused)
