@@ -35,8 +35,8 @@ def questions() -> dict[str, dict[str, Any]]:
     return {name: question for name, question in settings.items() if not name.startswith("_")}
 
 
-def copy_template(destination: Path, source: Path | str | None = None, **answers: Any) -> Path:
-    """Run ``copier copy --defaults`` in this process, without trust.
+def copy_template(destination: Path, source: Path | str | None = None, ref: str | None = None, **answers: Any) -> Path:
+    """Run ``copier copy --defaults`` in this process, without trust; of a git repository, its newest tag or ``ref``.
 
     Raises:
         LookupError: for an answer to a question that the template does not ask; Copier itself would ignore it.
@@ -44,7 +44,7 @@ def copy_template(destination: Path, source: Path | str | None = None, **answers
     unknown = answers.keys() - questions().keys()
     if unknown:
         raise LookupError(f"the template asks no {', '.join(sorted(unknown))}")
-    run_copy(str(source or template()), destination, data=answers, defaults=True, unsafe=False, quiet=True)
+    run_copy(str(source or template()), destination, data=answers, vcs_ref=ref, defaults=True, unsafe=False, quiet=True)
     return destination
 
 
@@ -61,9 +61,14 @@ def render(**answers: Any) -> Path:
 def project_copy(destination: Path, **answers: Any) -> Path:
     """Return a render of these answers to write to, in a git repository with one commit."""
     shutil.copytree(render(**answers), destination)
-    git(destination, "init", "--quiet", "--initial-branch=main")
-    commit_all(destination, "Start from the template")
-    return destination
+    return start_repository(destination)
+
+
+def start_repository(project: Path) -> Path:
+    """Make a project a git repository with one commit."""
+    git(project, "init", "--quiet", "--initial-branch=main")
+    commit_all(project, "Start from the template")
+    return project
 
 
 def files(root: Path) -> dict[str, bytes]:
