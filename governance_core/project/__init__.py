@@ -3,7 +3,7 @@
 Pure: nothing here imports ZenML, so it answers in milliseconds and on any machine.
 """
 
-from governance_core.project.answers import PROJECT_FILE, Project, find_root, load_project
+from governance_core.project.answers import ANSWERS_FILE, PROJECT_FILE, Project, find_root, load_project
 from governance_core.project.files import FILES, FileClass, file_class
 from governance_core.project.governed import (
     Finding,
@@ -22,6 +22,7 @@ from governance_core.project.repository import (
 )
 
 __all__ = [
+    "ANSWERS_FILE",
     "FILES",
     "PROJECT_FILE",
     "FileClass",

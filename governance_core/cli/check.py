@@ -1,0 +1,23 @@
+"""The verb `check`."""
+
+from __future__ import annotations
+
+import typer
+
+from governance_core.cli.app import app
+from governance_core.cli.output import AsJson, emit
+
+
+@app.command(epilog="Example: governance check --json")
+def check(as_json: AsJson = False) -> None:
+    """Check governed files, answers, policy, package and pipelines of this repository; exit 3 if one breaks a rule."""
+    from governance_core import checks
+    from governance_core.project import find_root
+
+    report = checks.check(find_root())
+    lines = [*map(str, report.findings), *(f"note: {note}" for note in report.notes)]
+    lines.append("everything holds" if report.holds else f"broken: {len(report.findings)}")
+    findings = [finding.as_dict() for finding in report.findings]
+    emit({"holds": report.holds, "findings": findings, "notes": report.notes}, "\n".join(lines), as_json)
+    if not report.holds:
+        raise typer.Exit(3)
