@@ -19,9 +19,9 @@ from zenml.steps.step_context import StepContext
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import GovernanceError, Refused
+from governance_core.registry.runs import GOVERNED
 from governance_core.registry.sources import platform_code
 
-GOVERNED = "governed"  # the tag of a governed run
 logger = logging.getLogger(__name__)
 
 

@@ -20,7 +20,7 @@ from governance_core.pipelines.evidence import record_evidence
 from governance_core.pipelines.placement import Graph
 from governance_core.pipelines.submission import Submission, collect, governance, recordable
 from governance_core.project import find_root
-from governance_core.registry.runs import GOVERNED
+from governance_core.registry.runs import GOVERNED, due_tag
 from governance_core.registry.sources import platform_role
 
 
@@ -125,7 +125,7 @@ class GovernedPipeline(Pipeline):
                     update={
                         "model": model,
                         "extra": configuration.extra | {"governance": seal},
-                        "tags": [*(configuration.tags or []), GOVERNED],
+                        "tags": [*(configuration.tags or []), GOVERNED, due_tag(self._submission["project"]["slug"])],
                     }
                 ),
             }

@@ -23,6 +23,16 @@ GOVERNED = "governed"  # the tag of a governed run
 _CHUNK = 1 << 20
 
 
+def due_tag(project_slug: str) -> str:
+    """Return the tag of a project's runs whose notice is not sent yet."""
+    return f"{project_slug}.notice-due"
+
+
+def lost_tag(project_slug: str) -> str:
+    """Return the tag of a project's runs that were reported as lost, and may end after all."""
+    return f"{project_slug}.lost"
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One artifact version that a step read or wrote; ``output_of_step`` is False for one that was saved by hand."""

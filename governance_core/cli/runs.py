@@ -1,0 +1,22 @@
+"""`governance runs`: what happened to the project's runs."""
+
+from __future__ import annotations
+
+import typer
+
+from governance_core.cli.app import app
+from governance_core.cli.output import AsJson, emit
+
+runs = typer.Typer(help="Look after the runs of this project.", no_args_is_help=True)
+app.add_typer(runs, name="runs")
+
+
+@runs.command(epilog="Example: governance runs settle --json")
+def settle(as_json: AsJson = False) -> None:
+    """Send the notices that are due by the stored final status, and report lost runs; safe to call at any time."""
+    from governance_core.pipelines.settling import settle as settle_runs
+    from governance_core.project import find_root, load_project
+
+    notices = settle_runs(load_project(find_root()).project_slug)
+    data = {"notices": [notice.as_dict() for notice in notices]}
+    emit(data, "\n".join(map(str, notices)) or "no notice is due", as_json)

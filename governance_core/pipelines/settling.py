@@ -1,0 +1,112 @@
+"""Exactly one notice for each governed run, from its stored final status.
+
+A hook sees a run before it has ended and is not called when the process is killed, so notices are sent afterwards: by
+whoever waited for the run, or else by the next sweep. A run carries a tag until its notice is sent, which keeps the
+search for due runs short among thousands; a claim decides between two that settle at once. Who dies between sending and
+removing the tag leaves a second notice to the next one: better twice than never.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from zenml.client import Client
+from zenml.enums import ExecutionStatus, StackComponentType
+from zenml.models import PipelineRunResponse, PipelineRunUpdate
+from zenml.utils.pagination_utils import depaginate
+from zenml.utils.time_utils import utc_now
+
+from governance_core.core import process_state
+from governance_core.hooks import Notice, send
+from governance_core.registry.claims import Claims
+from governance_core.registry.runs import due_tag, lost_tag
+from governance_core.registry.sources import platform_role
+
+FINISHED = json.dumps([status.value for status in ExecutionStatus if status.is_finished])
+
+
+def settle(project_slug: str) -> list[Notice]:
+    """Send what is due for the project's governed runs and return what this call sent.
+
+    A run that ended gets one notice. A run that nobody will end any more (see `_is_lost`) gets one that says so, and a
+    correction should it end after all.
+    """
+    return list(_Settler(project_slug).notices())
+
+
+class _Settler:
+    def __init__(self, project_slug: str) -> None:
+        self._due, self._lost = due_tag(project_slug), lost_tag(project_slug)
+        self._claims = Claims(f"{project_slug}.notices")
+
+    def notices(self) -> Iterator[Notice]:
+        for run in _tagged(self._lost, status=f"oneof:{FINISHED}"):
+            text = f"was reported as lost and has ended after all: {_outcome(run)}"
+            yield from self._notify(run, f"{run.id}.correction", run.status.value, text, self._lost)
+        for run in _tagged(self._due):
+            if not run.status.is_finished and _is_lost(run):
+                run = Client().get_pipeline_run(run.id)  # noqa: PLW2901 - it may have ended just before its process did
+                if not run.status.is_finished:
+                    yield from self._notify(run, str(run.id), "lost", "lost: nobody is running it any more", self._due)
+            if run.status.is_finished:
+                yield from self._notify(run, str(run.id), run.status.value, _outcome(run), self._due)
+
+    def _notify(self, run: PipelineRunResponse, key: str, status: str, text: str, tag: str) -> Iterator[Notice]:
+        if not self._claims.take(key, lambda: tag in _tags(run.id)):
+            return
+        notice = Notice(str(run.id), run.name, run.pipeline.name if run.pipeline else "unnamed", status, text)
+        send(notice)
+        added = [self._lost] if status == "lost" else []
+        Client().zen_store.update_run(run.id, PipelineRunUpdate(add_tags=added, remove_tags=[tag]))
+        yield notice
+
+
+def _tagged(tag: str, **filters: Any) -> list[PipelineRunResponse]:
+    return depaginate(Client().list_pipeline_runs, tags=[f"equals:{tag}"], hydrate=True, **filters)
+
+
+def _tags(run_id: UUID) -> set[str]:
+    return {tag.name for tag in Client().get_pipeline_run(run_id).tags}
+
+
+def _outcome(run: PipelineRunResponse) -> str:
+    if run.status.is_successful:
+        version = run.model_version
+        return f"completed, version {version.number} of {version.model.name}" if version else "completed"
+    failed = Client().list_run_steps(pipeline_run_id=run.id, status="failed", sort_by="asc:created", hydrate=True)
+    # ZenML keeps no exception of a step whose outputs could not be stored.
+    reasons = (f": {step.exception_info.message}" if step.exception_info else "" for step in failed)
+    return "; ".join([run.status.value, *(f"step {step.name}{why}" for step, why in zip(failed, reasons, strict=True))])
+
+
+def _is_lost(run: PipelineRunResponse) -> bool:
+    """Tell whether nobody will end the run: its process is dead, or it has been silent too long to be seen alive."""
+    submission = _submission(run)
+    if submission is None:
+        return False
+    # On any other orchestrator the submitter may well leave before the run ends.
+    if _orchestrator(run) == "local" and (state := process_state(submission["process"])) != "elsewhere":
+        return state == "dead"
+    return utc_now() - _last_sign(run) > timedelta(minutes=submission["policy"]["lost_after_minutes"])
+
+
+def _submission(run: PipelineRunResponse) -> dict[str, Any] | None:
+    snapshot = Client().get_snapshot(run.snapshot.id) if run.snapshot else None
+    for step in snapshot.step_configurations.values() if snapshot else ():
+        if platform_role(step.spec.source) == "evidence":
+            submission: dict[str, Any] = step.config.parameters["submission"]
+            return submission
+    return None
+
+
+def _orchestrator(run: PipelineRunResponse) -> str | None:
+    return run.stack.components[StackComponentType.ORCHESTRATOR][0].flavor_name if run.stack else None
+
+
+def _last_sign(run: PipelineRunResponse) -> datetime:
+    steps = depaginate(Client().list_run_steps, pipeline_run_id=run.id)
+    return max([run.updated, *(step.latest_heartbeat or step.updated for step in steps)])
