@@ -27,7 +27,8 @@ def governance(
     del debug  # read by main(), which must also see it when a verb fails while its arguments are parsed
 
 
-VERBS: tuple[str, ...] = ("check", "report")  # the modules beside this one; importing one registers its verbs on `app`
+# The modules beside this one; importing one registers its verbs on `app`.
+VERBS: tuple[str, ...] = ("check", "policy", "quality", "report", "runs")
 
 
 def main() -> None:

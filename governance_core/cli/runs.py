@@ -14,7 +14,7 @@ app.add_typer(runs, name="runs")
 @runs.command(epilog="Example: governance runs settle --json")
 def settle(as_json: AsJson = False) -> None:
     """Send the notices that are due by the stored final status, and report lost runs; safe to call at any time."""
-    from governance_core.pipelines.settling import settle as settle_runs
+    from governance_core.lifecycle.settle import settle as settle_runs
     from governance_core.project import find_root, load_project
 
     notices = settle_runs(load_project(find_root()).project_slug)

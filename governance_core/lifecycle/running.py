@@ -13,8 +13,10 @@ from zenml.models import PipelineRunResponse
 from zenml.utils import source_utils
 
 from governance_core.core import GovernanceError, UsageError
+from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
+from governance_core.project import load_project
 from governance_core.registry.sources import platform_role
 
 ACTIVE_STACK_VARIABLE = "ZENML_ACTIVE_STACK_ID"
@@ -31,6 +33,8 @@ class RunFailed(GovernanceError):  # noqa: N818 - what happened, not an error of
 def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:
     """Run a pipeline as the command line does: an error is one message on stderr and its exit code.
 
+    However it ends, the notices of the project that are due are sent.
+
     Args:
         pipeline: the pipeline to run.
         environment: which of ``configs/<environment>.yaml`` holds, which policy, and which stack: the one that the
@@ -38,7 +42,10 @@ def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:
         root: the project's folder.
     """
     try:
-        submit(pipeline, environment, root)
+        try:
+            submit(pipeline, environment, root)
+        finally:
+            settle(load_project(root).project_slug)
     except GovernanceError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

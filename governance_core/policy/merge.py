@@ -72,6 +72,11 @@ class EffectivePolicy(_Frozen):
         most = [Bound(name, "max", x, self.sources[f"metrics.max.{name}"]) for name, x in self.metrics.max.items()]
         return least + most
 
+    def by_key(self) -> dict[str, Any]:
+        """Return each value by its dotted key, as ``sources`` has it."""
+        values = _flat(self.as_dict() | {"sources": {}})
+        return {key: values[key] for key in self.sources}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the policy as JSON holds it."""
         return self.model_dump(mode="json")

@@ -104,7 +104,7 @@ def module(scratch: Scratch) -> Any:
 
 @pytest.fixture
 def settle(scratch: Scratch) -> Callable[[], list[tuple[str, str]]]:
-    from governance_core.pipelines.settling import settle
+    from governance_core.lifecycle.settle import settle
 
     return lambda: [(notice.status, notice.text) for notice in settle(scratch.project.project_slug)]
 
@@ -239,7 +239,7 @@ def test_a_run_whose_process_died_is_reported_lost_and_corrected_once_if_it_ends
 def test_a_run_that_ends_just_before_its_process_is_not_lost(
     module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from governance_core.pipelines import settling
+    from governance_core.lifecycle import settle as settling
 
     run = module.good()
     unfinished(run, **DEAD)
@@ -264,7 +264,7 @@ def test_a_run_elsewhere_is_lost_when_it_is_silent_for_longer_than_the_policy_al
 def test_on_another_orchestrator_the_death_of_the_submitter_says_nothing(
     module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from governance_core.pipelines import settling
+    from governance_core.lifecycle import settle as settling
 
     monkeypatch.setattr(settling, "_orchestrator", lambda _: "kubernetes")
     unfinished(module.good(), **DEAD)
@@ -288,7 +288,7 @@ from {scratch.package}.runs import dying; dying()
 
 
 def test_two_that_settle_at_once_send_one_notice(module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from governance_core.pipelines import settling
+    from governance_core.lifecycle import settle as settling
 
     sent, send = [], settling.send
 
@@ -306,7 +306,7 @@ def test_two_that_settle_at_once_send_one_notice(module: Any, settle: Any, monke
 def test_the_notice_of_a_settler_that_died_before_sending_is_sent_by_one_other(  # noqa: PLR0917
     scratch: Scratch, module: Any, settle: Any, owner: dict[str, str], minutes: int, notices: int
 ) -> None:
-    from governance_core.pipelines import settling
+    from governance_core.lifecycle import settle as settling
     from governance_core.registry import claims
 
     module.good()
@@ -334,11 +334,28 @@ def test_a_claim_whose_dead_owner_had_sent_the_notice_is_not_taken_over(scratch:
 
 
 def test_a_run_of_another_project_is_left_to_its_own_settler(module: Any, settle: Any) -> None:
-    from governance_core.pipelines.settling import settle as settle_project
+    from governance_core.lifecycle.settle import settle as settle_project
 
     module.good()
     assert settle_project("another-project") == []
     assert len(settle()) == 1
+
+
+def test_whoever_runs_a_pipeline_sends_its_notice(
+    scratch: Scratch, module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance_core.lifecycle import settle as settling
+    from governance_core.lifecycle.running import run
+
+    sent: list[Any] = []
+    monkeypatch.setattr(settling, "send", sent.append)
+    monkeypatch.setenv("ZENML_ACTIVE_STACK_ID", "")
+    scratch.write("configs/local.yaml", "")
+    run(module.good, "local", scratch.root)
+    with pytest.raises(SystemExit):
+        run(module.failing, "local", scratch.root)
+    assert [notice.status for notice in sent] == ["completed", "failed"]
+    assert settle() == []
 
 
 def test_the_verb_prints_what_it_sent(scratch: Scratch, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:

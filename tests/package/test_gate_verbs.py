@@ -1,0 +1,131 @@
+"""The verbs that show the policy and judge a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from support.rendering import render
+
+from governance_core.cli.app import main
+from governance_core.policy import EffectivePolicy
+
+Governance = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
+    """Run the command line; returns exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["governance", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+GOOD = pl.DataFrame({"a": [float(i) for i in range(100)], "b": ["x"] * 100})
+BAD = pl.DataFrame({"a": [1.0, float("nan"), None], "b": ["x", None, None], "hollow": [None] * 3})
+
+
+def written(folder: Path, frame: pl.DataFrame, kind: str) -> Path:
+    path = folder / f"dätä set.{kind}"
+    frame.write_csv(path) if kind == "csv" else frame.write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_good_file_passes(tmp_path: Path, governance: Governance, kind: str) -> None:
+    code, out, _ = governance("quality", written(tmp_path, GOOD, kind))
+    assert code == 0
+    assert "rows = 100 is at least 100 (--min-rows)" in out
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_each_violation_of_a_bad_file_is_listed(tmp_path: Path, governance: Governance, kind: str) -> None:
+    path = written(tmp_path, BAD, kind)
+    code, out, err = governance("quality", path)
+    assert (code, out) == (3, "")
+    assert f"{path} is refused" in err
+    for said in (
+        "column 'hollow' is missing",
+        "rows = 3 must be at least 100",
+        "missing_fraction = 0.7777777777777778",
+    ):
+        assert said in err
+    assert governance("quality", path, "--min-rows", 3, "--max-missing-fraction", 1)[0] == 3
+
+
+@pytest.mark.parametrize("frame", [GOOD, BAD])
+def test_with_json_stdout_is_the_verdict_and_nothing_else(
+    tmp_path: Path, governance: Governance, frame: pl.DataFrame
+) -> None:
+    code, out, _ = governance("quality", written(tmp_path, frame, "csv"), "--json")
+    assert json.loads(out)["passed"] is (code == 0) is (frame is GOOD)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("missing.csv", None),
+        ("missing.parquet", None),
+        ("empty.csv", b""),
+        ("ragged.csv", b"a,b\n1,2\n1,2,3\n"),
+        ("binary.csv", b"a,b\n\xff\xfe,\x81\n"),
+        ("broken.parquet", b"no parquet"),
+        ("table.xlsx", b"PK"),
+        ("folder.csv", "folder"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_wrong_usage(
+    tmp_path: Path, governance: Governance, name: str, content: bytes | str | None
+) -> None:
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        path.mkdir()
+    code, out, err = governance("quality", path)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path} ")
+
+
+@pytest.mark.parametrize("bound", [("--min-rows", -1), ("--max-missing-fraction", "nan")])
+def test_an_impossible_threshold_is_refused(tmp_path: Path, governance: Governance, bound: tuple[str, object]) -> None:
+    code, _, err = governance("quality", written(tmp_path, GOOD, "csv"), *bound)
+    assert code == 3
+    assert "threshold-impossible" in err
+
+
+def test_the_policy_shows_each_value_its_source_and_the_hash(
+    governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(render() / "src")
+    code, out, _ = governance("policy", "show", "--environment", "production")
+    shown = json.loads(governance("policy", "show", "--environment", "production", "--json")[1])
+    policy = EffectivePolicy.from_dict({key: value for key, value in shown.items() if key != "hash"})
+    assert code == 0
+    assert out.splitlines()[-1] == f"hash {policy.hash}"
+    assert shown["hash"] == policy.hash
+    for key, source in policy.sources.items():
+        assert any(line.startswith(f"{key} ") and line.endswith(f"({source})") for line in out.splitlines()), key
+
+
+def test_an_unknown_environment_is_wrong_usage(governance: Governance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(render())
+    code, out, err = governance("policy", "show", "--environment", "prod")
+    assert (code, out) == (2, "")
+    assert err == "error: unknown environment 'prod'; known: local, staging, production\n"
+
+
+def test_outside_a_project_there_is_no_policy_to_show(
+    governance: Governance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert governance("policy", "show")[0] == 2
