@@ -21,7 +21,12 @@ def evidence(**changes: Any) -> dict[str, Any]:
         "version": "0b6f",
         "actor": {"id": "dana@example.com", "verified": False, "via": "git"},
         "models": [{"artifact": "a1", "digest": "sha256:aa", "step": "train", "metrics": METRICS}],
-        "gates": {"validate": {"gate": "model", "checks": [{**check, "passed": True, "message": "recall holds"}]}},
+        "gates": {
+            "validate": {
+                "gate": "model",
+                "checks": [{**check, "passed": True, "message": "recall = 0.91 is at least 0.8 (baseline 1)"}],
+            }
+        },
         "submission": {
             "repository": {"commit": "c0ffee", "tree": "beef", "clean": True},
             "template": {"released": True, "recorded": "v1.0.0"},
