@@ -1,13 +1,24 @@
 """A team's first day: copy the template, set up, test, train; with nothing but Python, git, make and the registry."""
 
+import hashlib
 import os
+import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
-from support.rendering import commit_all, git, template_repository
+from support.rendering import ROOT, commit_all, copy_template, git, template_repository
 
-ROOT = Path(__file__).parents[2]
+from governance_core.core import version
+
+
+def uv(*arguments: str, cwd: Path) -> None:
+    """Run uv as make finds it."""
+    command = shutil.which("uv") or str(ROOT / "build/uv/bin/uv")
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run([command, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +31,30 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (platform / name).write_bytes((ROOT / name).read_bytes())
     commit_all(platform, "The package")
     return platform
+
+
+@pytest.mark.parametrize("source", ["git", "index"])
+def test_the_release_is_locked_from_git_and_from_an_index(platform: Path, tmp_path: Path, source: str) -> None:
+    if source == "git":
+        released = tmp_path / "released"
+        git(platform, "clone", "--quiet", str(platform), str(released))
+        git(released, "tag", f"v{version()}")
+        location, locked = f"file://{released}", git(released, "rev-parse", "HEAD")
+    else:
+        simple = tmp_path / "simple/governed-ml-core"
+        uv("build", "--quiet", "--wheel", "--out-dir", str(simple), cwd=platform)
+        (wheel,) = simple.glob("*.whl")
+        locked = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        (simple / "index.html").write_text(f'<a href="{wheel.name}#sha256={locked}">{wheel.name}</a>')
+        location = f"file://{simple.parent}"
+    project = copy_template(tmp_path / "project", governance_source=source, governance_location=location)
+
+    uv("lock", "--quiet", cwd=project)
+
+    lock = tomllib.loads((project / "uv.lock").read_text())
+    (package,) = [package for package in lock["package"] if package["name"] == "governed-ml-core"]
+    assert package["version"] == version()
+    assert locked in str(package), "the lock holds the commit, or the hash of the wheel"
 
 
 def test_a_project_trains_at_once_in_a_folder_with_blanks_and_unicode(

@@ -159,6 +159,13 @@ def test_each_governed_file_is_missed_and_its_edit_is_seen(project: Path) -> Non
     assert governed_digest(project) == intact
 
 
+def test_a_script_that_lost_its_executable_bit_is_found(project: Path) -> None:
+    intact = governed_digest(project)
+    (project / "scripts/promote_model.py").chmod(0o644)
+    assert rules(governed_findings(project)) == [("governed-mode", "scripts/promote_model.py")]
+    assert governed_digest(project) != intact
+
+
 def test_windows_line_ends_are_no_edit(project: Path) -> None:
     intact, path = governed_digest(project), project / PROJECT
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))

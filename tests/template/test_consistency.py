@@ -34,6 +34,10 @@ def test_the_settings_are_those_that_copier_knows_and_none_needs_trust() -> None
     }
 
 
+def test_a_slip_in_a_template_file_is_an_error_and_not_an_empty_string() -> None:
+    assert SETTINGS["_envops"]["undefined"] == "jinja2.StrictUndefined"
+
+
 def test_every_question_that_takes_free_text_has_a_validator_and_every_one_a_default() -> None:
     for name, question in questions().items():
         assert "default" in question, name

@@ -4,14 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from pytest_copie.plugin import Copie
 from support.answers import PAIRWISE
-from support.rendering import ROOT, copy_template, files, git, render, template, template_repository
+from support.rendering import ROOT, copy_template, files, git, project_copy, render, template, template_repository
 
+from governance_core.core import version
 from governance_core.project import Project, file_class, load_project, render_governed
 
 RUFF = Path(sys.executable).parent / "ruff"
@@ -102,6 +104,40 @@ def test_a_template_from_a_url_gives_a_project_that_takes_the_package_from_there
     subprocess.run(command, env=environment, check=True)
     project = load_project(tmp_path / "project")
     assert (project.governance_source, project.governance_location) == ("git", location.format(repository))
+
+
+@pytest.mark.parametrize(
+    ("source", "location", "pinned"),
+    [
+        ("path", "/a b/ü", {"path": "/a b/ü"}),
+        ("git", "https://example.com/p.git", {"git": "https://example.com/p.git", "tag": f"v{version()}"}),
+        ("index", "https://example.com/simple", {"index": "platform"}),
+    ],
+)
+def test_the_pin_names_the_release_and_never_the_public_index(
+    source: str, location: str, pinned: dict[str, str]
+) -> None:
+    project = render(governance_source=source, governance_location=location)
+    pin = tomllib.loads((project / "governance/pyproject.toml").read_text(encoding="utf-8"))
+    assert pin["project"]["dependencies"] == [f"governed-ml-core=={version()}"]
+    assert pin["tool"]["uv"]["sources"] == {"governed-ml-core": pinned}
+    indexes = [{"name": "platform", "url": location, "explicit": True}] if source == "index" else None
+    assert pin["tool"]["uv"].get("index") == indexes
+    team_s = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "governed-ml-core[zenml]" in team_s["project"]["dependencies"], "no version: the pin alone holds it"
+    assert team_s["tool"]["uv"]["workspace"]["members"] == ["governance"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "tests"), [("classification", "tests/test_steps.py"), ("regression", "tests")]
+)
+def test_a_rendered_project_passes_its_own_tests(problem: str, tests: str, tmp_path: Path) -> None:
+    """The first day's test runs those of the default answers in an environment of their own."""
+    project = project_copy(tmp_path / "project", problem=problem)
+    environment = os.environ | {"PYTHONPATH": str(project / "src")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_unknown_answer_is_refused() -> None:
