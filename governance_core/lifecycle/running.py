@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import yaml
 from zenml.client import Client
+from zenml.enums import ModelStages
 from zenml.models import PipelineRunResponse
 from zenml.utils import source_utils
 
@@ -55,7 +56,7 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
     """Run a pipeline and return its run; None where the stack only schedules it.
 
     Raises:
-        UsageError: if the configuration or the stack does not exist.
+        UsageError: if the configuration, the stack or the model version that it reads does not exist.
         Refused: if the pipeline is refused at submission.
         RunFailed: if a step failed.
     """
@@ -66,6 +67,7 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
     source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
     # ZenML cannot read an empty file.
     configured = cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if configuration else None))
+    _require_model(configured)
     try:
         return configured()
     except GovernanceError:
@@ -100,6 +102,18 @@ def _stack_id(environment: str, configuration: dict[str, Any]) -> str:
         there = ", ".join(sorted(stack.name for stack in Client().list_stacks()))
         source = variable if os.environ.get(variable) else f"`stack` in configs/{environment}.yaml"
         raise UsageError(f"there is no stack {name!r}, which {source} names; stacks: {there}") from error
+
+
+def _require_model(pipeline: GovernedPipeline) -> None:
+    # ZenML would start the run and fail it without a word.
+    model = pipeline.configuration.model
+    if model is None or model.version not in ModelStages.values():
+        return
+    try:
+        Client().get_model_version(model.name, model.version, hydrate=False)
+    except KeyError as error:
+        missing = f"no version of {model.name} is in {model.version}"
+        raise UsageError(f"{missing}, which pipeline '{pipeline.name}' reads; promote one first") from error
 
 
 def _failure(pipeline: GovernedPipeline) -> RunFailed:

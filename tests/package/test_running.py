@@ -93,3 +93,12 @@ def test_the_working_directory_does_not_matter(
     source = submit("staging").steps["train"].spec.source
     assert (source.type.value, source.module) == ("user", f"{scratch.package}.__init__")
     assert os.environ["GOVERNANCE_ENVIRONMENT"] == "staging"
+
+
+def test_a_pipeline_that_reads_a_stage_which_nobody_holds_says_so(scratch: Scratch, submit: Any) -> None:
+    from zenml import Model
+
+    scratch.write("configs/local.yaml", "")
+    reader = scratch.module.training.with_options(model=Model(name=scratch.project.model_name, version="production"))
+    with pytest.raises(UsageError, match=r"no version of \w+ is in production, which pipeline 'training' reads"):
+        submit("local", reader)
