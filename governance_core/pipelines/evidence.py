@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from zenml import get_step_context, step
 from zenml.client import Client
 
 from governance_core.core import digest
+from governance_core.pipelines.placement import recorded_graph, recorded_outputs
 from governance_core.pipelines.submission import Submission
 from governance_core.registry.chains import journal
 from governance_core.registry.runs import RunRecord, StepRecord, artifact_digest, read_run
@@ -31,7 +31,7 @@ def record_evidence(submission: dict[str, Any]) -> Annotated[dict[str, Any], "ev
 
 def _evidence(run: RunRecord, submission: Submission) -> dict[str, Any]:
     version = Client().get_model_version(None, run.version_id) if run.version_id else None
-    evaluators = submission["policy"]["evaluators"]
+    graph, made = recorded_graph(run, submission["policy"]["evaluators"]), recorded_outputs(run)
     return {
         "run": str(run.id),
         "version": str(version.id) if version else None,
@@ -42,35 +42,23 @@ def _evidence(run: RunRecord, submission: Submission) -> dict[str, Any]:
         "submission_digest": digest(submission),
         "models": [
             {
-                "artifact": str(model),
-                "step": maker.name,
-                "digest": artifact_digest(Client().get_artifact_version(model)),
-                "metrics": next(_metrics(run, model, evaluators), None),
+                "artifact": str(model.id),
+                "step": step.name,
+                "digest": artifact_digest(Client().get_artifact_version(model.id)),
+                "metrics": [_metrics(run.steps[name]) for name in graph.gated_evaluations(made[model.id])],
             }
-            for model, maker in run.models.items()
+            for step in run.steps.values()
+            for model in step.made
+            if model.is_model
         ],
         "gates": _verdicts(run),
         "actor": submission["actor"],
     }
 
 
-def evaluations(run: RunRecord, model: UUID, evaluators: list[str]) -> Iterator[StepRecord]:
-    """Yield the steps that computed metrics from this very model: the platform's, or one that policy names."""
-    for record in run.steps.values():
-        if record.role == "evaluation":
-            read = record.inputs.get("model", ())
-        elif record.import_path in evaluators:
-            read = tuple(artifact for artifacts in record.inputs.values() for artifact in artifacts)
-        else:
-            continue
-        if record.completed and model in {artifact.id for artifact in read}:
-            yield record
-
-
-def _metrics(run: RunRecord, model: UUID, evaluators: list[str]) -> Iterator[dict[str, Any]]:
-    for evaluation in evaluations(run, model, evaluators):
-        for metrics in evaluation.made:
-            yield {"step": evaluation.name, "artifact": str(metrics.id), "values": _load(metrics.id)}
+def _metrics(evaluation: StepRecord) -> dict[str, Any]:
+    metrics = evaluation.made[0].id
+    return {"step": evaluation.name, "artifact": str(metrics), "values": _load(metrics)}
 
 
 def _verdicts(run: RunRecord) -> dict[str, Any]:

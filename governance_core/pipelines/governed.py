@@ -17,7 +17,7 @@ from zenml.steps.step_invocation import StepInvocation
 
 from governance_core.core import Refused, UsageError, Violation, digest
 from governance_core.pipelines.evidence import record_evidence
-from governance_core.pipelines.placement import Graph
+from governance_core.pipelines.placement import compiled_graph, compiled_models
 from governance_core.pipelines.submission import Submission, collect, governance, recordable
 from governance_core.project import find_root
 from governance_core.registry.runs import GOVERNED, due_tag
@@ -106,16 +106,16 @@ class GovernedPipeline(Pipeline):
 
     def _governed(self, snapshot: PipelineSnapshotBase) -> PipelineSnapshotBase:
         steps = snapshot.step_configurations
-        graph = Graph(steps, self._submission["policy"]["evaluators"])
-        if violations := graph.violations():
+        graph, models = compiled_graph(steps, self._submission["policy"]["evaluators"]), compiled_models(steps)
+        if violations := graph.violations(models):
             raise Refused(f"pipeline '{self.name}'", violations)
 
-        fresh = set(graph.roles)
+        fresh = {name for name, node in graph.nodes.items() if node.role}
         if self._submission["environment"] != "local":
-            fresh |= {model.step for model in graph.models()}
+            fresh |= {model.step for model in models}
         configuration = snapshot.pipeline_configuration
         model = configuration.model
-        if model is None and graph.models():
+        if model is None and models:
             model = Model(name=self._submission["project"]["model_name"])
         seal = {"submission": self._submission["id"], "digest": digest(self._submission)}
         return snapshot.model_copy(

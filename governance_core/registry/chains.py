@@ -73,6 +73,19 @@ class Chain:
             except Conflict:
                 continue
 
+    def event(self, seq: int) -> Event | None:
+        """Return one event, None where there is none of that number.
+
+        Raises:
+            GovernanceError: if it is not intact.
+        """
+        if self._id is None:
+            return None
+        found = (
+            Client().list_model_versions(model=self._id, name=f"equals:{event_name(seq)}", size=1, hydrate=True).items
+        )
+        return self._event(found[0]) if found else None
+
     def events(self, after_seq: int = 0) -> Iterator[Event]:
         """Yield the events behind ``after_seq``, oldest first; reads a page at a time.
 

@@ -7,7 +7,6 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -85,11 +84,6 @@ class StepRecord:
         return self.status == ExecutionStatus.FAILED.value
 
     @property
-    def models(self) -> list[Artifact]:
-        """The model artifacts that it made in this run."""
-        return [made for made in self.made if made.is_model]
-
-    @property
     def made(self) -> list[Artifact]:
         """The artifacts that it made in this run."""
         outputs = (artifact for artifacts in self.outputs.values() for artifact in artifacts)
@@ -110,11 +104,6 @@ class RunRecord:
     def of_role(self, role: Role) -> list[StepRecord]:
         """Return the platform's steps of a role."""
         return [step for step in self.steps.values() if step.role == role]
-
-    @cached_property
-    def models(self) -> dict[UUID, StepRecord]:
-        """The model artifacts that this run made, each with its step."""
-        return {model.id: step for step in self.steps.values() for model in step.models}
 
 
 def read_run(run_id: UUID) -> RunRecord:

@@ -85,7 +85,7 @@ class TrainingFacts:
     def metrics(self) -> list[tuple[str, str, float]]:
         """Step, name and value of each metric that was computed from a model of the run."""
         models = (self.evidence or {}).get("models", [])
-        found = [model["metrics"] for model in models if model["metrics"]]
+        found = [metrics for model in models for metrics in model["metrics"]]
         return [(m["step"], name, value) for m in found for name, value in sorted(m["values"].items())]
 
     @property

@@ -20,7 +20,7 @@ def evidence(**changes: Any) -> dict[str, Any]:
         "number": 7,
         "version": "0b6f",
         "actor": {"id": "dana@example.com", "verified": False, "via": "git"},
-        "models": [{"artifact": "a1", "digest": "sha256:aa", "step": "train", "metrics": METRICS}],
+        "models": [{"artifact": "a1", "digest": "sha256:aa", "step": "train", "metrics": [METRICS]}],
         "gates": {
             "validate": {
                 "gate": "model",

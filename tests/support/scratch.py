@@ -120,8 +120,9 @@ class Scratch:
         return file
 
     def add(self, name: str, code: str) -> ModuleType:
-        """Write a module of the package that begins with everything the package holds, and import it."""
+        """Write a module of the package that begins with everything the package holds, commit it, and import it."""
         self.write(f"src/{self.package}/{name}.py", f"from {self.package} import *\n\n{code}")
+        self.commit()
         return import_module(f"{self.package}.{name}")
 
     def commit(self) -> None:

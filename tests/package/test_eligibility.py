@@ -1,0 +1,366 @@
+"""One test a rule: a version is refused for what its run really did, whatever stands beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.scratch import Scratch, scratch_project
+
+from governance_core.core import Refused
+
+WEAK = """
+@step
+def weak_load() -> Annotated[pd.DataFrame, "raw"]:
+    x = [i % 2 for i in range(200)]
+    return pd.DataFrame({"x": [float(v) for v in x], "label": [1 - v if i % 8 < 2 else v for i, v in enumerate(x)]})
+
+@governed_pipeline
+def weak():
+    data = validate_data_quality(weak_load())
+    validate_model_performance(evaluate_model(train(data), features(data), target(data)))
+"""
+FAILING = """
+@governed_pipeline
+def failing():
+    data = validate_data_quality(load())
+    validate_model_performance(evaluate_model(train(data), features(data), target(data)), min_metrics={"roc_auc": 0.5})
+"""
+
+
+def newest(scratch: Scratch) -> Any:
+    from governance_core.registry.versions import find_model, newest_versions
+
+    return next(newest_versions(find_model(scratch.project.model_name)))
+
+
+def rules(scratch: Scratch, stage: str = "production", version: Any = None) -> set[str]:
+    """Return the rules that keep a version, the newest unless given, out of a stage."""
+    from governance_core.lifecycle.eligibility import judge
+    from governance_core.pipelines.submission import project_policy
+
+    policy = project_policy(scratch.root, scratch.project, stage)
+    return {found.rule for found in judge(version or newest(scratch), stage, policy, scratch.root)}
+
+
+def eligible(scratch: Scratch, stage: str = "production") -> int:
+    from governance_core.lifecycle.eligibility import newest_eligible
+    from governance_core.pipelines.submission import project_policy
+    from governance_core.registry.versions import find_model
+
+    policy = project_policy(scratch.root, scratch.project, stage)
+    return newest_eligible(find_model(scratch.project.model_name), stage, policy, scratch.root).number
+
+
+def artifact(run: Any, step: str, output: str) -> Any:
+    return run.steps[step].outputs[output][0]
+
+
+def orphans(scratch: Scratch, count: int) -> None:
+    """Make versions as failed runs leave them."""
+    from zenml.client import Client
+
+    for _ in range(count):
+        Client().create_model_version(scratch.project.model_name)
+
+
+def test_the_same_commit_and_data_trained_twice_give_two_eligible_versions(scratch: Scratch) -> None:
+    from governance_core.registry.versions import find_model, newest_versions
+
+    scratch.module.training()
+    scratch.module.training()
+    versions = list(newest_versions(find_model(scratch.project.model_name)))
+    assert [version.number for version in versions] == [2, 1]
+    for version in versions:
+        assert rules(scratch, "staging", version) == rules(scratch, "production", version) == set()
+
+
+def test_a_failed_gate(scratch: Scratch) -> None:
+    with pytest.raises(RuntimeError):
+        scratch.add("failing", FAILING).failing()
+    assert rules(scratch, "staging") == {"gate-failed", "run-not-completed", "model-gate-missing", "evidence-missing"}
+
+
+def test_a_missing_gate_and_evidence_in_a_plain_pipeline(scratch: Scratch) -> None:
+    from zenml import Model
+
+    code = "@pipeline\ndef plain():\n    train(load())\n"
+    plain = scratch.add("plain", code).plain.with_options(model=Model(name=scratch.project.model_name))
+    plain()
+    assert rules(scratch, "staging") == {"data-gate-missing", "evaluation-missing", "evidence-missing"}
+
+
+def test_metrics_of_another_model(scratch: Scratch) -> None:
+    from zenml import Model
+
+    code = """
+@pipeline
+def plain():
+    data = validate_data_quality(load())
+    first, second = train(data, id="first"), train(data, depth=2, id="second")
+    validate_model_performance(evaluate_model(first, features(data), target(data)), min_accuracy=0.5)
+"""
+    scratch.add("plain", code).plain.with_options(model=Model(name=scratch.project.model_name))()
+    assert rules(scratch, "staging") == {"evaluation-missing", "evidence-missing"}
+
+
+def test_an_evaluator_counts_as_long_as_policy_names_it(scratch: Scratch) -> None:
+    code = """
+@step
+def score(model: ClassifierMixin, data: pd.DataFrame) -> Annotated[dict[str, float], "metrics"]:
+    score = float(model.score(data[["x"]], data["label"]))
+    return {"accuracy": score, "precision": score, "recall": score}
+
+@governed_pipeline
+def own():
+    data = validate_data_quality(load())
+    validate_model_performance(score(train(data), data))
+"""
+    scratch.write("governance.yaml", f"policy: {{every: {{evaluators: [{scratch.package}.own.score]}}}}")
+    scratch.add("own", code).own()
+    assert rules(scratch) == set()
+    scratch.write("governance.yaml", "policy: {}")
+    assert rules(scratch) == {"evaluation-missing"}
+
+
+def test_a_local_run(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", "local")
+    scratch.module.training()
+    assert rules(scratch, "staging") == {"local-run"}
+
+
+def test_no_model_artifact(scratch: Scratch) -> None:
+    scratch.module.training()
+    orphans(scratch, 1)
+    assert rules(scratch, "staging") == {"no-model-artifact"}
+
+
+def test_a_model_artifact_that_another_run_made(scratch: Scratch) -> None:
+    from zenml import Model, link_artifact_to_model
+
+    run = scratch.module.training()
+    orphans(scratch, 1)
+    link_artifact_to_model(artifact(run, "train", "model"), Model(name=scratch.project.model_name, version=2))
+    assert "foreign-model-artifact" in rules(scratch, "staging")
+    scratch.module.training()
+    assert rules(scratch, "staging") == set()
+    link_artifact_to_model(artifact(run, "train", "model"), Model(name=scratch.project.model_name, version=3))
+    assert rules(scratch, "staging") == {"foreign-model-artifact"}
+
+
+def test_a_model_that_was_saved_by_hand(scratch: Scratch) -> None:
+    code = """
+from zenml import save_artifact
+from zenml.enums import ArtifactType
+
+@step
+def smuggle(data: pd.DataFrame) -> int:
+    save_artifact(train.entrypoint(data), "smuggled", artifact_type=ArtifactType.MODEL)
+    return 1
+
+@governed_pipeline
+def smuggling():
+    data = validate_data_quality(load())
+    smuggle(data)
+    validate_model_performance(evaluate_model(train(data), features(data), target(data)))
+"""
+    scratch.add("smuggling", code).smuggling()
+    assert "foreign-model-artifact" in rules(scratch, "staging")
+
+
+def test_a_dirty_tree(scratch: Scratch) -> None:
+    scratch.write("notes.txt", "not committed")
+    scratch.module.training()
+    assert rules(scratch, "staging") == {"dirty-tree"}
+
+
+def test_a_commit_that_neither_by_hash_nor_by_tree_is_in_the_history(scratch: Scratch) -> None:
+    scratch.module.training()
+    amend = "-c", "user.name=team", "-c", "user.email=team@example.com", "commit", "--quiet", "--amend", "-m"
+    scratch.git(*amend, "the same tree, another commit")
+    assert rules(scratch) == set()
+    scratch.write("notes.txt", "another tree")
+    scratch.git("add", "notes.txt")
+    scratch.git(*amend, "another commit")
+    assert rules(scratch) == {"commit-unknown"}
+    assert rules(scratch, "staging") == set()
+
+
+def test_governed_files_that_differ_in_the_run_or_now(scratch: Scratch) -> None:
+    governed = scratch.root / "governance" / "project.yaml"
+    intact = governed.read_text(encoding="utf-8")
+    governed.write_text(intact + "# edited\n", encoding="utf-8")
+    scratch.commit()
+    scratch.module.training()
+    governed.write_text(intact, encoding="utf-8")
+    scratch.commit()
+    assert rules(scratch) == {"governed-files-differ"}
+    assert rules(scratch, "staging") == set()
+
+    scratch.module.training()
+    assert rules(scratch) == set()
+    governed.write_text(intact + "# edited\n", encoding="utf-8")
+    assert rules(scratch) == {"governed-files-differ"}
+
+
+def test_parameters_of_a_gate_that_were_overridden(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    from governance_core.pipelines import GovernedPipeline
+
+    # A trigger overrides what the submission refuses: take that refusal away.
+    monkeypatch.setattr(GovernedPipeline, "_configured", lambda *_: ())
+    lax = {"validate_data_quality": {"parameters": {"max_missing_fraction": 0.9}}}
+    scratch.module.training.with_options(steps=lax)()
+    assert rules(scratch, "staging") == {"parameters-overridden"}
+
+
+def test_a_submission_that_is_not_the_one_submitted(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    from governance_core.pipelines import governed
+
+    monkeypatch.setattr(governed, "digest", lambda _: "sha256:0")
+    scratch.module.training()
+    assert rules(scratch, "staging") == {"parameters-overridden"}
+
+
+def test_a_package_that_is_not_the_platforms(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    from governance_core.core import Installation
+    from governance_core.lifecycle import eligibility
+    from governance_core.pipelines import submission
+
+    with monkeypatch.context() as patch:
+        patch.setattr(submission, "installation", lambda: Installation("editable", "1"))
+        scratch.module.training()
+    assert rules(scratch, "staging") == {"foreign-package"}
+    scratch.module.training()
+    assert rules(scratch, "staging") == set()
+    monkeypatch.setattr(eligibility, "installation", lambda: Installation("foreign", "1"))
+    assert rules(scratch, "staging") == {"foreign-package"}
+
+
+@pytest.mark.usefixtures("scratch")
+@pytest.mark.parametrize(("source", "expected"), [("git", {"template-unreleased"}), ("path", set())])
+def test_an_unreleased_template_only_where_releases_are(tmp_path: Path, source: str, expected: set[str]) -> None:
+    with scratch_project(tmp_path / source, governance_source=source) as project:
+        answers = project.root / ".copier-answers.yml"
+        answers.write_text(answers.read_text(encoding="utf-8").replace("_commit: v", "_commit: v0.0.1-3-gabc-"))
+        project.commit()
+        project.module.training()
+        assert rules(project) == expected
+        assert rules(project, "staging") == set()
+
+
+def test_numbers_are_judged_again_under_the_policy_of_the_stage(scratch: Scratch) -> None:
+    scratch.add("weak", WEAK).weak()
+    assert rules(scratch, "staging") == set()
+    assert rules(scratch) == {"metric-min"}
+    scratch.module.training()
+    assert rules(scratch) == set()
+    scratch.write("governance.yaml", "policy: {production: {data: {min_rows: 121}}}")
+    assert rules(scratch, "staging") == set()
+    assert rules(scratch) == {"metric-min"}
+
+
+def test_a_model_file_that_changed_or_is_gone(scratch: Scratch) -> None:
+    run = scratch.module.training()
+    files = [path for path in Path(artifact(run, "train", "model").uri).rglob("*") if path.is_file()]
+    files[0].write_bytes(b"another model")
+    assert rules(scratch, "staging") == {"artifact-changed"}
+    for file in files:
+        file.unlink()
+    assert rules(scratch, "staging") == {"artifact-missing"}
+
+
+def test_evidence_of_a_look_alike(scratch: Scratch) -> None:
+    from zenml import Model
+
+    code = """
+from governance_core.pipelines.evidence import record_evidence as genuine
+
+@step
+def record_evidence(submission: dict[str, str]) -> Annotated[dict[str, str], "evidence"]:
+    return {"run": "1", "seq": "1", "hash": "1"}
+
+@pipeline
+def alike():
+    data = validate_data_quality(load())
+    validate_model_performance(evaluate_model(train(data), features(data), target(data)), min_accuracy=0.5)
+    record_evidence({})
+"""
+    scratch.add("alike", code).alike.with_options(model=Model(name=scratch.project.model_name))()
+    assert rules(scratch, "staging") == {"evidence-missing"}
+
+
+def test_evidence_that_was_written_over(scratch: Scratch) -> None:
+    first, second = scratch.module.training(), scratch.module.training()
+    other = json.loads(evidence_file(first).read_text(encoding="utf-8"))
+    own = json.loads(evidence_file(second).read_text(encoding="utf-8"))
+    assert rules(scratch, "staging") == set()
+    for forged in (other, {**own, "hash": other["hash"]}, {**own, "seq": 99}, "nonsense"):
+        evidence_file(second).write_text(json.dumps(forged), encoding="utf-8")
+        assert rules(scratch, "staging") == {"evidence-missing"}
+    evidence_file(second).unlink()
+    assert rules(scratch, "staging") == {"evidence-missing"}
+
+
+def evidence_file(run: Any) -> Path:
+    return Path(artifact(run, "record_evidence", "evidence").uri) / "data.json"
+
+
+def test_evidence_that_was_added_to_the_finished_step(scratch: Scratch) -> None:
+    from zenml.client import Client
+    from zenml.enums import ArtifactSaveType
+    from zenml.models import ArtifactVersionRequest, StepRunUpdate
+
+    run = scratch.module.training()
+    step = run.steps["record_evidence"]
+    genuine = artifact(run, "record_evidence", "evidence")
+    request = ArtifactVersionRequest(
+        artifact_id=genuine.artifact.id,
+        version=f"forged-{scratch.package}",
+        project=Client().active_project.id,
+        uri=genuine.uri,
+        save_type=ArtifactSaveType.STEP_OUTPUT,
+        materializer=genuine.materializer,
+        data_type=genuine.data_type,
+        type=genuine.type,
+        artifact_store_id=genuine.artifact_store_id,
+    )
+    forged = Client().zen_store.create_artifact_version(request)
+    Client().zen_store.update_run_step(step.id, StepRunUpdate(outputs={"evidence": [forged.id]}))
+    assert rules(scratch, "staging") == {"evidence-missing"}
+
+
+def test_the_newest_eligible_of_200_versions(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zenml import Model
+    from zenml.client import Client
+
+    from governance_core.lifecycle import eligibility
+
+    scratch.module.training()
+    orphans(scratch, 60)
+    scratch.module.training()
+    with pytest.raises(RuntimeError):
+        scratch.add("failing", FAILING).failing()
+    code = "@pipeline\ndef plain():\n    train(load())\n"
+    scratch.add("plain", code).plain.with_options(model=Model(name=scratch.project.model_name))()
+    orphans(scratch, 136)
+    scratch.write("notes.txt", "not committed")
+    scratch.module.training()
+    (scratch.root / "notes.txt").unlink()
+    assert newest(scratch).number == 201
+
+    judged = []
+    judge = eligibility.judge
+    monkeypatch.setattr(eligibility, "judge", lambda *given: judged.append(given[0].number) or judge(*given))
+    assert eligible(scratch, "staging") == 62
+    assert judged == [201, 62]  # neither orphans nor failed runs are looked at
+    Client().update_model_version(scratch.project.model_name, 62, stage="archived", force=True)
+    assert eligible(scratch) == 1
+
+
+def test_nothing_eligible_is_refused(scratch: Scratch) -> None:
+    scratch.write("notes.txt", "not committed")
+    scratch.module.training()
+    with pytest.raises(Refused, match="nothing-eligible"):
+        eligible(scratch)
