@@ -32,12 +32,16 @@ class Event:
     @property
     def text(self) -> str:
         """The event as it is stored: canonical JSON."""
-        return canonical_json(self._sealed() | {"hash": self.hash}).decode()
+        return canonical_json(self.as_dict()).decode()
 
     @property
     def citation(self) -> dict[str, Any]:
         """What another chain writes to point at this event."""
         return {"seq": self.seq, "hash": self.hash}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the event as JSON."""
+        return self._sealed() | {"hash": self.hash}
 
     def _sealed(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in SEALED}

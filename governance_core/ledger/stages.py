@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
+from governance_core.core import GovernanceError
 from governance_core.ledger.events import Event
 
 STAGES = ("staging", "production")  # those with one holder at most; `archived` holds many
@@ -42,12 +43,18 @@ class StageState:
 
 
 def state_of(head: Event | None) -> StageState:
-    """Return what a stage chain says, from its last event alone."""
+    """Return what a stage chain says, from its last event alone.
+
+    Raises:
+        GovernanceError: if that event is none of a stage chain.
+    """
     if head is None:
         return StageState(None, NOBODY)
     if head.kind == "outcome":
         return StageState(head, head.body["holders"], disputed=head.body["result"] == "drift")
-    return StageState(head, head.body["before"], open=True)
+    if head.kind in ("intent", "takeover"):
+        return StageState(head, head.body["before"], open=True)
+    raise GovernanceError(f"{head.chain}: event {head.seq} is a {head.kind}, which does not belong into a stage chain")
 
 
 def holds(holders: Holders, version_id: str) -> str | None:

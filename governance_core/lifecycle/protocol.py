@@ -80,7 +80,7 @@ class StageLedger:
             if _agree(observed, state.holders) and not state.disputed:
                 return state
             if self.chain.head() == state.head:
-                raise _drift(self.model.name, observed, state.holders)
+                raise self._drift(observed, state)
 
     def change(self, state: StageState, change: Change) -> Event:
         """Move a version to a stage; returns the outcome.
@@ -105,7 +105,7 @@ class StageLedger:
             self.restore("a change that was taken over came late")
             raise Conflict(f"{self.model.name}: this change took too long and was taken over; try again") from error
         if outcome.body["result"] == "drift":
-            raise _drift(self.model.name, versions.stage_holders(self.model), outcome.body["holders"])
+            raise self._drift(versions.stage_holders(self.model), state_of(outcome))
         if outcome.body["result"] == "aborted":
             raise Conflict(f"{self.model.name}: something changed meanwhile, so no stage was changed; try again")
         return outcome
@@ -142,13 +142,13 @@ class StageLedger:
     def _closed(self, write: bool) -> StageState:
         while True:
             state = state_of(self.chain.head())
-            _require_noted_head(self.model, state.head)
+            self._require_noted_head(state.head)
             if not state.open:
                 return state
             assert state.head is not None
             self._require_dead_writer(state.head, write)
             if not write:
-                return _foreseen(state.head, versions.stage_holders(self.model))
+                return foreseen(state.head, versions.stage_holders(self.model))
             body = {name: state.head.body[name] for name in CARRIED}
             body |= {"intent": state.head.body.get("intent", state.head.seq)} | self._signature()
             self._close(self.chain.append("takeover", body, after=state.head))
@@ -161,6 +161,14 @@ class StageLedger:
         what = f"process {owner['pid']} on {owner['host']} is changing a stage of {self.model.name} (event {tail.seq})"
         wait = "wait for it, or end it" if where == "alive" else f"its lease is {tail.body['lease']} s: try again then"
         raise Conflict(f"{what}; nothing was changed, {wait}")
+
+    def _require_noted_head(self, head: Event | None) -> None:
+        noted = self.model.noted_head()
+        if noted and (head is None or head.seq < noted["seq"] or (head.seq == noted["seq"] and head.citation != noted)):
+            raise Refused(f"Changing a stage of {self.model.name}", [lost_events(self.model)])
+
+    def _drift(self, observed: Observed, state: StageState) -> Refused:
+        return Refused(f"Changing a stage of {self.model.name}", drift_violations(observed, state))
 
     def _age(self, tail: Event) -> float:
         """Return the seconds since an event by the store's clock, which only a write of our own tells."""
@@ -195,7 +203,7 @@ class StageLedger:
 
     def _close(self, tail: Event) -> Event:
         observed = versions.stage_holders(self.model)
-        result = _result(tail, observed)
+        result = observed_result(tail, observed)
         body = {name: tail.body[name] for name in ("action", "version", "to")} | {
             "intent": tail.body.get("intent", tail.seq),
             "result": result,
@@ -208,7 +216,8 @@ class StageLedger:
         return outcome
 
 
-def _result(tail: Event, observed: Observed) -> Literal["done", "aborted", "drift"]:
+def observed_result(tail: Event, observed: Observed) -> Literal["done", "aborted", "drift"]:
+    """Say how a change stands by what the registry has: made, not made, or neither of both."""
     if _agree(observed, tail.body["after"]) and _arrived(tail):
         return "done"
     return "aborted" if _agree(observed, tail.body["before"]) else "drift"
@@ -221,8 +230,9 @@ def _arrived(tail: Event) -> bool:
     return version is None or version.stage == "archived"
 
 
-def _foreseen(tail: Event, observed: Observed) -> StageState:
-    result = _result(tail, observed)
+def foreseen(tail: Event, observed: Observed) -> StageState:
+    """Return what will be recorded when a change is finished or undone."""
+    result = observed_result(tail, observed)
     return StageState(tail, tail.body["after" if result == "done" else "before"], disputed=result == "drift")
 
 
@@ -239,32 +249,30 @@ def _named(observed: Observed) -> dict[str, Any]:
     return {stage: [version.holder for version in found] for stage, found in observed.items()}
 
 
-def _require_noted_head(model: versions.Model, head: Event | None) -> None:
+def lost_events(model: versions.Model) -> Violation:
+    """Say that the head noted in a model's description is not in its stage chain."""
     noted = model.noted_head()
-    if noted is None or (head and (head.seq > noted["seq"] or head.citation == noted)):
-        return
-    message = (
-        f"the description of model {model.name} notes event {noted['seq']} of its stage chain, and the chain does not "
-        f"hold it: it was cut, replaced or renamed. Restore the model {model.name}.stages from a backup"
+    return Violation(
+        "ledger-lost-events",
+        f"the description of model {model.name} notes event {noted and noted['seq']} of {model.name}.stages, which is "
+        "not there: the chain was cut, replaced or renamed. Find out what happened and bring it back",
     )
-    raise Refused(f"Changing a stage of {model.name}", [Violation("ledger-lost-events", message)])
 
 
-def _drift(model_name: str, observed: Observed, holders: Holders) -> Refused:
-    violations = [
-        Violation(
-            "drift",
-            f"{stage}: {stage_difference(stage, observed, holders)}; somebody changed it by hand, "
-            "`governance ledger repair` restores what the ledger says",
-        )
+def drift_violations(observed: Observed, state: StageState) -> list[Violation]:
+    """Return what the registry's stages have against the ledger's, in words."""
+    repair = "somebody changed it by hand; `governance ledger repair` restores what the ledger says"
+    differences = [
+        Violation("drift", f"{stage}: {_difference(stage, observed, state.holders)}; {repair}")
         for stage in STAGES
-        if not _agree_on(stage, observed, holders)
-    ] or [Violation("drift", "an earlier change met a stage changed by hand; run `governance ledger repair`")]
-    return Refused(f"Changing a stage of {model_name}", violations)
+        if not _agree_on(stage, observed, state.holders)
+    ]
+    if state.disputed and not differences:
+        return [Violation("drift", f"an earlier change met stages that it cannot explain; {repair}")]
+    return differences
 
 
-def stage_difference(stage: str, observed: Observed, holders: Holders) -> str:
-    """Say in words what the ledger and the registry have in a stage."""
+def _difference(stage: str, observed: Observed, holders: Holders) -> str:
     holder = holders[stage]
     expected = f"version {holder['number']} ({holder['id']})" if holder else "no version"
     found = ", ".join(f"version {version.number} ({version.id})" for version in observed[stage]) or "no version"

@@ -1,0 +1,67 @@
+"""ledger log, verify, repair."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from governance_core.cli.app import app
+from governance_core.cli.output import AsJson, emit
+
+ledger = typer.Typer(help="What happened, whether it holds, and how to restore it.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+
+ModelName = Annotated[str | None, typer.Option("--model", help="A registered model; the project's by default.")]
+
+
+@ledger.command()
+def log(
+    model: ModelName = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many events at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the latest events of a model's stages and of the project's journal, newest first.
+
+    Example: governance ledger log --limit 5
+    """
+    from governance_core.lifecycle.history import latest_events, summary
+    from governance_core.project import find_root
+
+    events = latest_events(find_root(), model, limit)
+    emit({"events": [event.as_dict() for event in events]}, "\n".join(map(summary, events)), as_json)
+
+
+@ledger.command()
+def verify(model: ModelName = None, as_json: AsJson = False) -> None:
+    """Check every event of both chains, and the registry's stages against them; exit 3 where something differs.
+
+    Example: governance ledger verify --json
+    """
+    from governance_core.lifecycle.verification import verify_ledger
+    from governance_core.project import find_root
+
+    found = verify_ledger(find_root(), model)
+    emit(found.as_dict(), str(found), as_json)
+    if found.violations:
+        raise typer.Exit(3)
+
+
+@ledger.command()
+def repair(
+    model: ModelName = None,
+    reason: Annotated[str, typer.Option(help="Why; recorded in the ledger.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put the registry's stages back to what the ledger says.
+
+    Example: governance ledger repair --reason "stage set by hand in the dashboard"
+    """
+    from governance_core.lifecycle.repair import repair as repair_stages
+    from governance_core.project import find_root
+
+    outcome = repair_stages(find_root(), model=model, reason=reason)
+    text = "the registry has what the ledger says; nothing was changed"
+    if outcome:
+        text = f"the registry has again what the ledger says (event {outcome.seq} of {outcome.chain})"
+    emit({"event": outcome and outcome.citation}, text, as_json)

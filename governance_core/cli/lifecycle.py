@@ -1,0 +1,84 @@
+"""promote, rollback, approve."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from governance_core.cli.app import app
+from governance_core.cli.output import AsJson, emit
+
+ModelName = Annotated[str | None, typer.Option("--model", help="A registered model; the project's by default.")]
+Reason = Annotated[str, typer.Option(help="Why; recorded in the ledger.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")]
+
+
+@app.command()
+def promote(
+    *,
+    to_stage: Annotated[str, typer.Option(help="staging, production or archived.")],
+    model: ModelName = None,
+    version: Annotated[int | None, typer.Option(help="A version's number; the newest eligible by default.")] = None,
+    from_stage: Annotated[str | None, typer.Option(help="Take the version that is in this stage.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace who holds the stage. Skips no check.")] = False,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move a model version to a stage after checking everything that its policy asks.
+
+    Example: governance promote --from-stage staging --to-stage production --reason "release 12"
+    """
+    from governance_core.lifecycle.promotion import promote as promote_version
+    from governance_core.project import find_root
+
+    decision = promote_version(
+        find_root(),
+        to_stage,
+        model=model,
+        version=version,
+        from_stage=from_stage,
+        force=force,
+        reason=reason,
+        dry_run=dry_run,
+    )
+    emit(decision.as_dict(), str(decision), as_json)
+
+
+@app.command()
+def rollback(
+    model: ModelName = None,
+    to_version: Annotated[int | None, typer.Option(help="A version that was in production before.")] = None,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put the version back into production that was there before.
+
+    Example: governance rollback --reason "wrong scores since noon"
+    """
+    from governance_core.lifecycle.rollback import rollback as roll_back
+    from governance_core.project import find_root
+
+    decision = roll_back(find_root(), model=model, to_version=to_version, reason=reason, dry_run=dry_run)
+    emit(decision.as_dict(), str(decision), as_json)
+
+
+@app.command()
+def approve(
+    version: Annotated[int, typer.Option(help="The version's number.")],
+    to_stage: Annotated[str, typer.Option(help="production.")],
+    model: ModelName = None,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Approve a model version in your name; nobody approves what they trained.
+
+    Example: governance approve --version 3 --to-stage production --reason "reviewed the report"
+    """
+    from governance_core.lifecycle.approval import approve as approve_version
+    from governance_core.project import find_root
+
+    approval = approve_version(find_root(), version, to_stage, model=model, reason=reason)
+    emit(approval.as_dict(), str(approval), as_json)

@@ -1,0 +1,154 @@
+"""What every decision about a model version starts from, what it ends with, and the record of a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from governance_core.core import Refused, UsageError, Violation
+from governance_core.ledger import Event, Holders
+from governance_core.lifecycle.protocol import StageLedger
+from governance_core.policy import EffectivePolicy, effective, load_governance_file
+from governance_core.project import Project, load_project
+from governance_core.registry import chains, versions
+from governance_core.registry.actors import Actor, current_actor
+
+LEASE_SECONDS = 60  # where no policy can be read: a way back must not depend on governance.yaml
+
+
+@dataclass(frozen=True)
+class Case:
+    """A project and one of its models."""
+
+    root: Path
+    project: Project
+    model: versions.Model
+    journal: chains.Chain
+
+    @classmethod
+    def open(cls, root: Path, model_name: str | None) -> Case:
+        """Read what a decision needs; the model defaults to the project's.
+
+        Raises:
+            UsageError: if project or model cannot be found.
+        """
+        project = load_project(root)
+        model = versions.find_model(model_name or project.model_name)
+        return cls(root, project, model, chains.journal(project.project_slug))
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who acts; a UsageError where nobody can be named."""
+        return current_actor(self.root)
+
+    def policy(self, environment: str) -> EffectivePolicy:
+        """Return the policy in force.
+
+        Raises:
+            UsageError: if governance.yaml cannot be read.
+            Refused: if it is laxer than the baseline.
+        """
+        governance_file = load_governance_file(self.root / "governance.yaml")
+        return effective(environment, self.project.risk_tier, governance_file, self.project.problem)
+
+    def stages(self, policy: EffectivePolicy | None) -> StageLedger:
+        """Return the model's stages."""
+        return StageLedger(self.model, self.journal, self.actor, policy.lease_seconds if policy else LEASE_SECONDS)
+
+    def dossier(self, version: versions.ModelVersion) -> Dossier:
+        """Read what the journal holds of a version, newest first and no further than the version's evidence."""
+        approvals: list[Event] = []
+        for event in self.journal.newest():
+            if event.body.get("version") == version.id and event.kind in ("evidence", "approval"):
+                if event.kind == "evidence":
+                    return Dossier(event, tuple(reversed(approvals)))
+                approvals.append(event)
+        return Dossier(None, tuple(reversed(approvals)))
+
+    @contextmanager
+    def recording_refusals(self, request: Mapping[str, Any], dry_run: bool = False) -> Iterator[None]:
+        """Write a refusal into the journal, with what was asked and every rule that forbade it."""
+        try:
+            yield
+        except Refused as refused:
+            if not dry_run:
+                violations = [{"rule": found.rule, "message": found.message} for found in refused.violations]
+                body = {**request, "model": self.model.name, "violations": violations, "actor": self.actor.as_dict()}
+                self.journal.record("refusal", body)
+            raise
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """The evidence of the run that made a version, and the approvals since."""
+
+    evidence: Event | None
+    approvals: tuple[Event, ...]
+
+    @property
+    def artifacts(self) -> list[dict[str, Any]]:
+        """The model artifacts that the run recorded, each with its digest."""
+        models = self.evidence.body["models"] if self.evidence else []
+        return [{"artifact": model["artifact"], "digest": model["digest"]} for model in models]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was done, or with ``dry_run`` would be; ``already`` means that the version holds the stage and nothing was.
+
+    ``shown`` are the violations that a rollback shows and records, and does not refuse for.
+    """
+
+    action: str
+    model: str
+    version: versions.ModelVersion
+    to: str
+    before: Holders
+    after: Holders
+    already: bool = False
+    dry_run: bool = False
+    shown: tuple[Violation, ...] = ()
+    event: Event | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the decision as JSON."""
+        return {
+            "action": self.action,
+            "model": self.model,
+            "version": dict(self.version.holder),
+            "to": self.to,
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "already": self.already,
+            "dry_run": self.dry_run,
+            "shown": [{"rule": found.rule, "message": found.message} for found in self.shown],
+            "event": self.event and self.event.citation,
+        }
+
+    def __str__(self) -> str:
+        """Say it in one sentence for people, with what was replaced."""
+        name = f"{self.model} version {self.version.number}"
+        if self.already:
+            return f"{name} is already in {self.to}; nothing was changed"
+        previous = self.before.get(self.to)
+        replaced = f", in place of version {previous['number']}" if previous else ""
+        verb = "would go" if self.dry_run else "went"
+        written = f" (event {self.event.seq} of {self.event.chain})" if self.event else ""
+        lines = [f"{name} {verb} to {self.to}{replaced}{written}"]
+        lines += [f"  today's policy would refuse it: {found}" for found in self.shown]
+        return "\n".join(lines)
+
+
+def known_stage(stage: str, allowed: tuple[str, ...]) -> str:
+    """Return a stage that was named.
+
+    Raises:
+        UsageError: if it is none of those allowed.
+    """
+    if stage not in allowed:
+        raise UsageError(f"unknown stage {stage!r}; allowed here: {', '.join(allowed)}")
+    return stage

@@ -1,0 +1,41 @@
+"""The latest events of a model and its project, for people to read."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import islice
+from pathlib import Path
+
+from governance_core.ledger import Event
+from governance_core.lifecycle.case import Case
+from governance_core.registry.chains import stages
+
+
+def latest_events(root: Path, model: str | None, limit: int) -> list[Event]:
+    """Return the newest events of a model's stage chain and of the project's journal, newest first.
+
+    Raises:
+        UsageError: if project or model does not exist.
+        GovernanceError: if one of these events is not intact.
+    """
+    case = Case.open(root, model)
+    newest = (chain.newest() for chain in (stages(case.model.name), case.journal))
+    both = heapq.merge(*newest, key=lambda event: event.at, reverse=True)
+    return list(islice(both, limit))
+
+
+def summary(event: Event) -> str:
+    """Return an event in one line."""
+    body = event.body
+    version = body.get("version")
+    number = version.get("number") if isinstance(version, dict) else body.get("number")
+    actor = body.get("actor") or {}
+    what = [
+        str(body.get("action", "")),
+        f"version {number}" if number else "",
+        f"to {body['to']}" if body.get("to") else "",
+    ]
+    who = f"by {actor['id']}{'' if actor.get('verified') else ' (unverified)'}" if actor else ""
+    why = "; ".join(str(found["rule"]) for found in body.get("violations", ())) or str(body.get("reason") or "")
+    words = [event.kind, str(body.get("result", "")), *what, who, f"({why})" if why else ""]
+    return f"{event.at}  {event.chain} {event.seq}  " + " ".join(word for word in words if word)

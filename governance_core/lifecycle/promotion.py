@@ -1,0 +1,120 @@
+"""Promotion, the choke point: a version goes none -> staging -> production -> archived, one stage at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from governance_core.core import Refused, UsageError, Violation
+from governance_core.ledger import STAGES, Holders, holds, is_held_by, moved
+from governance_core.lifecycle.approval import approvers, missing_approvals
+from governance_core.lifecycle.case import Case, Decision, known_stage
+from governance_core.lifecycle.eligibility import judge, newest_eligible
+from governance_core.lifecycle.protocol import Change
+from governance_core.registry import versions
+from governance_core.registry.versions import Model, ModelVersion
+
+
+def promote(
+    root: Path,
+    to_stage: str,
+    *,
+    model: str | None = None,
+    version: int | None = None,
+    from_stage: str | None = None,
+    force: bool = False,
+    reason: str = "",
+    dry_run: bool = False,
+) -> Decision:
+    """Move a model version to a stage, or refuse and record why.
+
+    Args:
+        root: the project's folder.
+        to_stage: staging, production or archived.
+        model: the project's where it is None.
+        version: by number; without it the holder of ``from_stage``, else the newest eligible version.
+        from_stage: staging or production.
+        force: replace who holds the stage, or archive the version in production; skips no check.
+        reason: recorded.
+        dry_run: say what would happen, and write nothing.
+
+    Raises:
+        UsageError: if something that was named does not exist.
+        Refused: if a rule forbids it; names every such rule.
+        Conflict: if somebody else changed a stage first; nothing was changed.
+    """
+    known_stage(to_stage, (*STAGES, "archived"))
+    case = Case.open(root, model)
+    action: Literal["promote", "archive"] = "promote" if to_stage in STAGES else "archive"
+    request = {"action": action, "number": version, "from_stage": from_stage, "to": to_stage, "force": force}
+    with case.recording_refusals(request | {"reason": reason}, dry_run):
+        policy = case.policy(to_stage if to_stage in STAGES else "production")
+        stages = case.stages(policy)
+        state = stages.settled(write=not dry_run)
+        chosen = _named(case.model, state.holders, to_stage, version, from_stage) or newest_eligible(
+            case.model, to_stage, policy, case.root
+        )
+        after = moved(state.holders, chosen.holder, to_stage)
+        decision = Decision(action, case.model.name, chosen, to_stage, state.holders, after, dry_run=dry_run)
+        if _stage(chosen, state.holders) == to_stage:
+            return replace(decision, already=True)
+        dossier = case.dossier(chosen)
+        violations = [*_stage_violations(chosen, to_stage, state.holders, force)]
+        if action == "promote":
+            violations += judge(chosen, to_stage, policy, case.root)
+            violations += missing_approvals(dossier, policy, chosen)
+        if violations:
+            raise Refused(f"{case.model.name} version {chosen.number} to {to_stage}", violations)
+        if dry_run:
+            return decision
+        details = {
+            "reason": reason,
+            "force": force,
+            "from": _stage(chosen, state.holders),
+            "policy": policy.hash,
+            "risk_tier": policy.risk_tier,
+            "evidence": dossier.evidence and dossier.evidence.citation,
+            "approvals": [event.citation for event in approvers(dossier).values()],
+        }
+        change = Change(action, chosen, to_stage, dossier.artifacts, details)
+        return replace(decision, event=stages.change(state, change))
+
+
+def _named(
+    model: Model, holders: Holders, to_stage: str, number: int | None, from_stage: str | None
+) -> ModelVersion | None:
+    if number is not None and from_stage is not None:
+        raise UsageError("name the version or the stage that it is in, not both")
+    if number is not None:
+        return versions.find_version(model, number)
+    if to_stage == "staging" and from_stage is None:
+        return None
+    if to_stage == "archived" and from_stage is None:
+        raise UsageError("name the version to archive, or the stage that it is in")
+    source = known_stage(from_stage or "staging", STAGES)  # production takes only what is in staging
+    holder = holders[source]
+    if holder is None:
+        raise UsageError(f"no version of {model.name} is in {source}")
+    return versions.find_version(model, holder["number"])
+
+
+def _stage(version: ModelVersion, holders: Holders) -> str | None:
+    """Return a version's stage: the ledger's word for staging and production, the registry's for the archive."""
+    return holds(holders, version.id) or version.stage
+
+
+def _stage_violations(version: ModelVersion, to_stage: str, holders: Holders, force: bool) -> Iterator[Violation]:
+    in_production = is_held_by(holders, "production", version.id)
+    if to_stage == "production" and not is_held_by(holders, "staging", version.id):
+        yield Violation("stage-order", "production takes only what is in staging; promote it to staging first")
+    if to_stage == "staging" and in_production:
+        yield Violation("stage-order", "it is in production, which would be left without a version")
+    if to_stage == "archived" and in_production and not force:
+        yield Violation(
+            "production-holder", "it is in production, which would be left without a version; --force does it"
+        )
+    holder = holders.get(to_stage)
+    if holder and not force:
+        yield Violation("stage-occupied", f"version {holder['number']} is in {to_stage}; --force replaces it")

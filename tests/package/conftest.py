@@ -1,0 +1,33 @@
+"""Three trained versions for every test that promotes: training costs seconds, putting them back milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.scratch import Scratch
+
+
+@pytest.fixture(scope="session")
+def three_versions(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Scratch:  # noqa: ARG001
+    """Return a project whose model has versions 1 to 3, each made by a governed run of one commit."""
+    from support.scratch import scratch_project
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
+        patch.setenv("GOVERNANCE_ENVIRONMENT", "staging")
+        with scratch_project(tmp_path_factory.mktemp("trained") / "project") as scratch:
+            for _ in range(3):
+                scratch.module.training()
+    return scratch
+
+
+@pytest.fixture
+def trained(three_versions: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scratch]:
+    """Return that project as it was after training: nobody holds a stage, and the journal holds the evidence."""
+    from support.trained import put_back
+
+    monkeypatch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
+    with put_back(three_versions):
+        yield three_versions
