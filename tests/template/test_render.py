@@ -78,8 +78,11 @@ def test_equal_answers_give_equal_bytes_on_another_day_elsewhere_and_for_another
 def test_a_clone_without_tags_gives_a_project_that_takes_the_package_from_its_path(tmp_path: Path) -> None:
     source = template_repository(tmp_path / "plat form")
     relative = Path(os.path.relpath(source))
-    project = load_project(copy_template(tmp_path / "project", relative))
+    copied = copy_template(tmp_path / "project", relative)
+    project = load_project(copied)
     assert (project.governance_source, project.governance_location) == ("path", str(source))
+    answers = yaml.safe_load((copied / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert answers["_src_path"] == str(source), "an update finds it from any directory"
 
 
 @pytest.mark.parametrize(
