@@ -44,6 +44,7 @@ def prepared_database() -> Path:
     home = ROOT / "build" / f"zenml-{version('zenml')}"
     if not (home / DATABASE).is_file():
         shutil.rmtree(home, ignore_errors=True)
+        home.parent.mkdir(exist_ok=True)
         script = "from zenml.client import Client; Client().active_stack_model"
         env = os.environ | {"ZENML_CONFIG_PATH": str(home)}
         subprocess.run([sys.executable, "-c", script], env=env, cwd=home.parent, check=True, capture_output=True)
