@@ -16,7 +16,7 @@ from uuid import UUID
 
 from zenml.client import Client
 from zenml.enums import ExecutionStatus, StackComponentType
-from zenml.models import PipelineRunResponse, PipelineRunUpdate
+from zenml.models import PipelineRunResponse, PipelineRunUpdate, StepRunResponse
 from zenml.utils.pagination_utils import depaginate
 from zenml.utils.time_utils import utc_now
 
@@ -78,9 +78,12 @@ def _outcome(run: PipelineRunResponse) -> str:
         version = run.model_version
         return f"completed, version {version.number} of {version.model.name}" if version else "completed"
     failed = Client().list_run_steps(pipeline_run_id=run.id, status="failed", sort_by="asc:created", hydrate=True)
+    return "; ".join([run.status.value, *map(_reason, failed)])
+
+
+def _reason(step: StepRunResponse) -> str:
     # ZenML keeps no exception of a step whose outputs could not be stored.
-    reasons = (f": {step.exception_info.message}" if step.exception_info else "" for step in failed)
-    return "; ".join([run.status.value, *(f"step {step.name}{why}" for step, why in zip(failed, reasons, strict=True))])
+    return f"step {step.name}" + (f": {step.exception_info.message}" if step.exception_info else "")
 
 
 def _is_lost(run: PipelineRunResponse) -> bool:

@@ -321,16 +321,26 @@ def test_the_notice_of_a_settler_that_died_before_sending_is_sent_by_one_other( 
     assert settle() == []
 
 
-def test_a_claim_whose_dead_owner_had_sent_the_notice_is_not_taken_over(scratch: Scratch) -> None:
-    from governance_core.registry.claims import Claims
+def test_a_notice_that_a_settler_sent_before_it_died_is_not_sent_again(
+    module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance_core.lifecycle import settle as settling
+    from governance_core.registry import claims
 
-    claims = Claims(f"{scratch.project.project_slug}.notices")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("governance_core.registry.claims.this_process", lambda: {**this_process(), **DEAD})
-        assert claims.take("key", lambda: True)
-    assert not claims.take("key", lambda: False)
-    assert claims.take("key", lambda: True)
-    assert not claims.take("key", lambda: True)
+    module.good()
+    search = settling._tagged
+
+    def first_settler_sends_and_dies(tag: str, **filters: Any) -> Any:
+        found = search(tag, **filters)
+        if found:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(settling, "_tagged", search)
+                patch.setattr(claims, "this_process", lambda: {**this_process(), **DEAD})
+                assert len(settle()) == 1
+        return found
+
+    monkeypatch.setattr(settling, "_tagged", first_settler_sends_and_dies)
+    assert settle() == []
 
 
 def test_a_run_of_another_project_is_left_to_its_own_settler(module: Any, settle: Any) -> None:
