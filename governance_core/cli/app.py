@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 
 import typer
 
+from governance_core.cli.output import answers_only
 from governance_core.core import GovernanceError
 
 app = typer.Typer(
@@ -36,7 +38,8 @@ def main() -> None:
     for verbs in VERBS:
         import_module(f"governance_core.cli.{verbs}")
     try:
-        app()
+        with answers_only() if "--json" in sys.argv else nullcontext():
+            app()
     except GovernanceError as error:
         if "--debug" in sys.argv:
             raise

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import Annotated, Any, TextIO
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+_answers: ContextVar[TextIO | None] = ContextVar("answers", default=None)
 
 
 def emit(data: dict[str, Any], text: str, as_json: bool) -> None:
     """Print ``data`` as JSON where that was asked for, else ``text``."""
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text)
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2) if as_json else text, file=_answers.get())
+
+
+@contextmanager
+def answers_only() -> Iterator[None]:
+    """Send to stderr what libraries print (ZenML logs to stdout); stdout is left to what `emit` prints."""
+    token = _answers.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _answers.reset(token)

@@ -19,4 +19,4 @@ def settle(as_json: AsJson = False) -> None:
 
     notices = settle_runs(load_project(find_root()).project_slug)
     data = {"notices": [notice.as_dict() for notice in notices]}
-    emit(data, "\n".join(map(str, notices)) or "no notice is due", as_json)
+    emit(data, f"{len(notices)} notices sent" if notices else "no notice is due", as_json)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from support.scratch import Scratch
-from typer.testing import CliRunner
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import this_process
@@ -368,13 +367,25 @@ def test_whoever_runs_a_pipeline_sends_its_notice(
     assert settle() == []
 
 
-def test_the_verb_prints_what_it_sent(scratch: Scratch, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from governance_core.cli import runs
-    from governance_core.cli.app import app
+def test_the_verb_says_what_it_sent_and_with_json_stdout_holds_nothing_else(
+    scratch: Scratch, module: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from governance_core.cli.app import main
+    from governance_core.lifecycle import settle as settling
 
-    del runs
+    def governance(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["governance", *arguments])
+        with pytest.raises(SystemExit, match="0"):
+            main()
+        return capsys.readouterr().out
+
     monkeypatch.chdir(scratch.root)
+    monkeypatch.setattr(settling, "send", print)
     module.good()
-    (notice,) = json.loads(CliRunner().invoke(app, ["runs", "settle", "--json"]).stdout)["notices"]
+    capsys.readouterr()
+    (notice,) = json.loads(governance("runs", "settle", "--json"))["notices"]
     assert (notice["pipeline"], notice["status"]) == ("good", "completed")
-    assert CliRunner().invoke(app, ["runs", "settle"]).stdout == "no notice is due\n"
+    assert governance("runs", "settle") == "no notice is due\n"
+    module.good()
+    capsys.readouterr()
+    assert governance("runs", "settle").endswith(": completed\n1 notices sent\n")
