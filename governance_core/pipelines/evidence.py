@@ -30,7 +30,9 @@ def record_evidence(submission: dict[str, Any]) -> Annotated[dict[str, Any], "ev
 
 
 def _evidence(run: RunRecord, submission: Submission) -> dict[str, Any]:
-    version = Client().get_model_version(None, run.version_id) if run.version_id else None
+    models = [(step, model) for step in run.steps.values() for model in step.made if model.is_model]
+    # A run that only reads a model works on that model's version too, and is no evidence of it.
+    version = Client().get_model_version(None, run.version_id) if models and run.version_id else None
     graph, made = recorded_graph(run, submission["policy"]["evaluators"]), recorded_outputs(run)
     return {
         "run": str(run.id),
@@ -47,9 +49,7 @@ def _evidence(run: RunRecord, submission: Submission) -> dict[str, Any]:
                 "digest": artifact_digest(Client().get_artifact_version(model.id)),
                 "metrics": [_metrics(run.steps[name]) for name in graph.gated_evaluations(made[model.id])],
             }
-            for step in run.steps.values()
-            for model in step.made
-            if model.is_model
+            for step, model in models
         ],
         "gates": _verdicts(run),
         "actor": submission["actor"],

@@ -217,6 +217,19 @@ def test_the_projects_model_is_versioned_where_the_pipeline_names_none(scratch: 
     assert scratch.module.training().model_version.model.name == scratch.project.model_name
 
 
+def test_a_run_that_only_reads_a_model_is_no_evidence_of_its_version(scratch: Scratch) -> None:
+    from zenml import Model
+
+    from governance_core.registry.chains import journal
+
+    trained = scratch.module.training()
+    code = "@governed_pipeline\ndef reading():\n    validate_data_quality(load())\n"
+    scratch.add("reading", code).reading.with_options(model=Model(name=scratch.project.model_name, version="1"))()
+    reading, training = journal(scratch.project.project_slug).newest()
+    assert training.body["version"] == str(trained.model_version.id)
+    assert reading.body["version"] is None
+
+
 def test_zenml_pipeline_run_works(scratch: Scratch) -> None:
     from click.testing import CliRunner
     from zenml.cli.cli import cli
