@@ -7,6 +7,7 @@ alone; that takes a copy of a head, signed and kept elsewhere.
 
 from governance_core.ledger.events import Break, Event, event_name, parse, seal, verify
 from governance_core.ledger.stages import (
+    KINDS,
     STAGES,
     Holder,
     Holders,
@@ -20,6 +21,7 @@ from governance_core.ledger.stages import (
 )
 
 __all__ = [
+    "KINDS",
     "STAGES",
     "Break",
     "Event",

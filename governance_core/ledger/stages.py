@@ -14,6 +14,7 @@ from governance_core.core import GovernanceError
 from governance_core.ledger.events import Event
 
 STAGES = ("staging", "production")  # those with one holder at most; `archived` holds many
+KINDS = ("intent", "takeover", "outcome")
 
 
 class Holder(TypedDict):
@@ -52,9 +53,9 @@ def state_of(head: Event | None) -> StageState:
         return StageState(None, NOBODY)
     if head.kind == "outcome":
         return StageState(head, head.body["holders"], disputed=head.body["result"] == "drift")
-    if head.kind in ("intent", "takeover"):
-        return StageState(head, head.body["before"], open=True)
-    raise GovernanceError(f"{head.chain}: event {head.seq} is a {head.kind}, which does not belong into a stage chain")
+    if head.kind not in KINDS:
+        raise GovernanceError(f"{head.chain}: event {head.seq} is a {head.kind}, and none of a stage chain")
+    return StageState(head, head.body["before"], open=True)
 
 
 def holds(holders: Holders, version_id: str) -> str | None:

@@ -6,14 +6,14 @@ the model's description notices the careless; only a head that was signed and ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from governance_core.core import Violation, process_state
-from governance_core.ledger import STAGES, Event, Holders, parse, state_of, verify
+from governance_core.ledger import KINDS, STAGES, Event, Holders, parse, state_of, verify
 from governance_core.lifecycle.case import Case
 from governance_core.lifecycle.protocol import Observed, drift_violations, foreseen, lost_events, observed_result
 from governance_core.registry import versions
@@ -64,13 +64,18 @@ def verify_ledger(root: Path, model: str | None = None) -> Verification:
     case = Case.open(root, model)
     stage_chain, journal = _ReadChain(stages(case.model.name)), _ReadChain(case.journal)
     violations = [*stage_chain.violations, *journal.violations, *_missing_citations(stage_chain, journal)]
+    violations += [
+        Violation("chain-broken", f"{event.chain} event {event.seq}: is a {event.kind}, and none of a stage chain")
+        for event in stage_chain.events.values()
+        if event.kind not in KINDS
+    ]
     noted = case.model.noted_head()
     if noted and not stage_chain.holds_event(noted):
         violations.append(lost_events(case.model))
     observed = versions.stage_holders(case.model)
     if not stage_chain.violations and stage_chain.has_grown():  # the stages read may be those after the new event
         return verify_ledger(root, model)
-    state, unfinished = state_of(stage_chain.head), None
+    state, unfinished = state_of(stage_chain.last_of(KINDS)), None
     if state.open and state.head:
         unfinished = _explained(state.head, observed)
         state = foreseen(state.head, observed)
@@ -95,19 +100,23 @@ class _ReadChain:
         event = self.events.get(citation["seq"])
         return event is not None and event.hash == citation["hash"]
 
-    @property
-    def head(self) -> Event | None:
-        return self.events[max(self.events)] if self.events else None
+    def last_of(self, kinds: Sequence[str]) -> Event | None:
+        found = [seq for seq, event in self.events.items() if event.kind in kinds]
+        return self.events[max(found)] if found else None
 
     def has_grown(self) -> bool:
-        return self.chain.head() != self.head
+        head = self.chain.head()
+        return (head.seq if head else 0) != len(self.events)
 
 
 def _missing_citations(stage_chain: _ReadChain, journal: _ReadChain) -> Iterator[Violation]:
     for event in stage_chain.events.values():
         cited = event.body.get("journal")
         if cited and not journal.holds_event(cited):
-            message = f"{event.chain} event {event.seq} cites event {cited['seq']} of it, which was replaced or cut off"
+            message = (
+                f"{event.chain} event {event.seq} cites event {cited['seq']} of {journal.chain.name}, "
+                "which was replaced or cut off"
+            )
             yield Violation("journal-lost-events", message)
 
 

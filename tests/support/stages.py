@@ -24,9 +24,9 @@ def model_with_versions(count: int) -> str:
     return model.name
 
 
-def stage_ledger(model: str, lease_seconds: int = 60) -> StageLedger:
+def stage_ledger(model: str, lease_seconds: int = 60, slug: str | None = None) -> StageLedger:
     """Return the stages of a model, read anew as a new process would."""
-    return StageLedger(versions.find_model(model), chains.journal(model), ADA, lease_seconds)
+    return StageLedger(versions.find_model(model), chains.journal(slug or model), ADA, lease_seconds)
 
 
 def change(ledger: StageLedger, number: int, to: str, action: str = "promote") -> Change:
@@ -34,9 +34,9 @@ def change(ledger: StageLedger, number: int, to: str, action: str = "promote") -
     return Change(action, versions.find_version(ledger.model, number), to, [])  # type: ignore[arg-type]
 
 
-def move(model: str, number: int, to: str, action: str = "promote") -> Event:
-    """Move a version as one command does."""
-    ledger = stage_ledger(model)
+def move(model: str, number: int, to: str, action: str = "promote", slug: str | None = None) -> Event:
+    """Move a version as one command does that was asked to and had nothing to check."""
+    ledger = stage_ledger(model, slug=slug)
     return ledger.change(ledger.settled(), change(ledger, number, to, action))
 
 

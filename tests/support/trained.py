@@ -39,6 +39,13 @@ def put_back(scratch: Scratch) -> Iterator[None]:
     files = {path: path.read_bytes() for event in evidence for path in model_files(scratch, event.body["number"])}
     model = model_of(scratch)
     last = next(versions.newest_versions(model)).number
+    journal_name = f"{scratch.project.project_slug}.journal"
+    journal_id = Client().get_model(journal_name).id
+    with Client().zen_store.engine.connect() as connection:  # type: ignore[attr-defined]
+        events = connection.execute(
+            sqlalchemy.text("SELECT * FROM model_version WHERE model_id = :journal"), {"journal": journal_id.hex}
+        )
+        rows = [dict(row) for row in events.mappings()]
     try:
         yield
     finally:
@@ -46,18 +53,17 @@ def put_back(scratch: Scratch) -> Iterator[None]:
         scratch.git("clean", "--quiet", "--force", "-d")
         for path, content in files.items():
             path.write_bytes(content)
-        Client().update_model(model.id, description="", name=model.name)
+        Client().update_model(model.id, description="")
         if chains.find_model_id(f"{model.name}.stages"):
             Client().delete_model(f"{model.name}.stages")
-        execute("DELETE FROM model_version WHERE number > :last AND model_id = :model", last=last, model=model.id.hex)
         execute("UPDATE model_version SET stage = NULL WHERE model_id = :model", model=model.id.hex)
-        journal_id = chains.find_model_id(f"{scratch.project.project_slug}.journal")
-        assert journal_id
-        execute(
-            "DELETE FROM model_version WHERE number > :last AND model_id = :model",
-            last=len(evidence),
-            model=journal_id.hex,
-        )
+        execute("DELETE FROM model_version WHERE number > :last AND model_id = :model", last=last, model=model.id.hex)
+        execute("UPDATE model SET name = :name WHERE id = :journal", name=journal_name, journal=journal_id.hex)
+        execute("DELETE FROM model_version WHERE model_id = :journal", journal=journal_id.hex)
+        columns = ", ".join(rows[0])
+        values = ", ".join(f":{column}" for column in rows[0])
+        for row in rows:
+            execute(f"INSERT INTO model_version ({columns}) VALUES ({values})", **row)
 
 
 def execute(statement: str, **values: object) -> None:
