@@ -67,9 +67,9 @@ def test_a_project_trains_at_once_in_a_folder_with_blanks_and_unicode(
     path = f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
     monkeypatch.setenv("PATH", path)
 
-    def run(*command: str, cwd: Path = project) -> str:
+    def run(*command: str, cwd: Path = project, ends_with: int = 0) -> str:
         done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == ends_with, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
     run("copier", "copy", "--quiet", "--defaults", str(platform), str(project), cwd=tmp_path)
@@ -87,3 +87,7 @@ def test_a_project_trains_at_once_in_a_folder_with_blanks_and_unicode(
 
     python = str(project / ".venv/bin/python")
     run(python, str(project / "run.py"), "--pipeline", "training", cwd=tmp_path)
+    promote = [python, str(project / "scripts/promote_model.py"), "--to-stage", "staging", "--dry-run"]
+    assert "local" in run(*promote, "--version", "1", cwd=tmp_path, ends_with=3)
+    rollback = [python, str(project / "scripts/rollback_model.py")]
+    assert "nothing-before" in run(*rollback, cwd=tmp_path, ends_with=3)
