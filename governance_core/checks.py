@@ -58,6 +58,7 @@ def check(root: Path) -> Report:
     _release(root, report)
     report.findings += _policy(root, project)
     _risk_tier(project, report)
+    _pipelines(root, report)
     return report
 
 
@@ -131,8 +132,8 @@ def _risk_tier(project: Project, report: Report) -> None:
         report.findings.append(Finding("ledger-broken", project.model_name, str(error)))
         return
     except _unreachable() as error:
-        reason = " ".join(str(error).split())[:200]
-        report.notes.append(f"the risk tier was not compared with the last production decision: no store ({reason})")
+        message = f"the risk tier was not compared with the last production decision: no store ({_one_line(error)})"
+        report.notes.append(message)
         return
     if decided and TIERS.index(project.risk_tier) < TIERS.index(decided):
         message = f"risk_tier is {project.risk_tier}, and the last production decision was made under {decided}"
@@ -149,6 +150,27 @@ def _last_production_tier(model: str) -> str | None:
         elif event.kind == "intent" and done and event.body["to"] == "production" and "risk_tier" in event.body:
             return str(event.body["risk_tier"])
     return None
+
+
+def _pipelines(root: Path, report: Report) -> None:
+    from governance_core.pipelines.inspection import inspect
+
+    try:
+        inspected = inspect(root)
+    except (Refused, UsageError):
+        report.notes.append("pipelines were not checked, because there is no valid policy")
+        return
+    except _unreachable() as error:
+        report.notes.append(f"pipelines were not checked: no store ({_one_line(error)})")
+        return
+    for pipeline in inspected:
+        report.findings += [Finding(found.rule, pipeline.name, found.message) for found in pipeline.violations]
+        if pipeline.problem:
+            report.notes.append(f"{pipeline.name} was not checked: {' '.join(pipeline.problem.split())}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _unreachable() -> tuple[type[Exception], ...]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,16 @@ from governance_core.cli.app import main
 from governance_core.core import Installation, version
 
 pytestmark = pytest.mark.usefixtures("store")
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_projects_code() -> Iterator[None]:
+    """Every test has a package of the same name in another folder, and the verb imports it."""
+    yield
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] in {"tumour_diagnosis", "diabetes_progression"}
+    ]:
+        del sys.modules[name]
 
 
 @pytest.fixture
@@ -154,6 +165,25 @@ def test_a_risk_tier_lower_than_in_the_last_production_decision_is_found(tmp_pat
     ]:
         project = project_copy(tmp_path / tier, model_name=model, risk_tier=tier)
         assert broken(project) == expected
+
+
+def test_a_pipeline_without_gates_and_a_plain_one_that_makes_a_model_are_found(project: Path) -> None:
+    pipelines = project / "src/tumour_diagnosis/pipelines"
+    edit(pipelines / "training.py", "    validate_model_performance(metrics)\n", "")
+    (pipelines / "quick.py").write_text(
+        "from zenml import pipeline\n\nfrom ..steps import load_data, split_data, train_model\n\n\n"
+        "@pipeline\ndef quick() -> None:\n"
+        "    features, _, target, _ = split_data(load_data())\n    train_model(features, target)\n"
+    )
+    found = {finding.path.rpartition(".")[2]: finding.rule for finding in checks.check(project).findings}
+    assert found == {"training": "model-gate-missing", "quick": "pipeline-ungoverned"}
+
+
+def test_a_pipeline_that_cannot_be_read_is_noted_by_name(project: Path) -> None:
+    (project / "src/tumour_diagnosis/pipelines/broken.py").write_text("import nowhere\n")
+    report = checks.check(project)
+    assert report.holds
+    assert any("tumour_diagnosis.pipelines.broken was not checked" in note for note in report.notes), report.notes
 
 
 def test_a_store_that_cannot_be_reached_is_said_plainly(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
