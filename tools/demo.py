@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -101,9 +102,10 @@ def change_parameter(project: Project) -> None:
 def to_production(project: Project, name: str, *force: str) -> None:
     """Train in staging and take the new version to production, approved by somebody else."""
     project.run(f"train {name}", "make", "--no-print-directory", "train", "ENVIRONMENT=staging")
-    project.run(f"{name} to staging", *PROMOTE, "--to-stage", "staging", *force)
-    approved = [*GOVERNANCE, "approve", "--from-stage", "staging", "--to-stage", "production"]
-    project.run(f"approve {name}", *approved, actor=APPROVER)
+    promoted = project.run(f"{name} to staging", *PROMOTE, "--to-stage", "staging", *force)
+    number = re.findall(r"version (\d+)", promoted)[0]
+    approve = [*GOVERNANCE, "approve", "--version", number, "--to-stage", "production"]
+    project.run(f"approve {name}", *approve, actor=APPROVER)
     project.run(f"{name} to production", *PROMOTE, "--from-stage", "staging", "--to-stage", "production", *force)
 
 
@@ -130,8 +132,8 @@ def summary(steps: list[Step]) -> str:
 def environment(uv: str, store: Path) -> dict[str, str]:
     """Return the variables of every command: the demo's own ZenML store, and uv where make finds it."""
     path = os.pathsep.join([str(Path(uv).resolve().parent), os.environ["PATH"]])
-    quiet = {"ZENML_ANALYTICS_OPT_IN": "false", "ZENML_LOGGING_VERBOSITY": "WARN"}
-    return {**os.environ, **quiet, "ZENML_CONFIG_PATH": str(store), "PATH": path}
+    own_store = {"ZENML_CONFIG_PATH": str(store), "ZENML_ANALYTICS_OPT_IN": "false"}
+    return {**os.environ, **own_store, "PATH": path}
 
 
 def main() -> None:
