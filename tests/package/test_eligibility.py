@@ -308,16 +308,36 @@ def evidence_file(run: Any) -> Path:
 
 
 def test_evidence_that_was_added_to_the_finished_step(scratch: Scratch) -> None:
+    forge_evidence(scratch.module.training())
+    assert rules(scratch, "staging") == {"evidence-missing"}
+
+
+def test_evidence_that_was_put_in_place_of_the_genuine(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import timedelta
+
+    from zenml.client import Client
+
+    from governance_core.lifecycle import eligibility
+
+    run = scratch.module.training()
+    genuine = artifact(run, "record_evidence", "evidence")
+    forge_evidence(run)
+    Client().zen_store.delete_artifact_version(genuine.id)
+    assert rules(scratch, "staging") == set()  # as far as clocks can tell
+    monkeypatch.setattr(eligibility, "CLOCKS", timedelta(0))
+    assert rules(scratch, "staging") == {"evidence-missing"}
+
+
+def forge_evidence(run: Any) -> None:
+    """Give the finished evidence step of a run another output, through the store's own interface."""
     from zenml.client import Client
     from zenml.enums import ArtifactSaveType
     from zenml.models import ArtifactVersionRequest, StepRunUpdate
 
-    run = scratch.module.training()
-    step = run.steps["record_evidence"]
     genuine = artifact(run, "record_evidence", "evidence")
     request = ArtifactVersionRequest(
         artifact_id=genuine.artifact.id,
-        version=f"forged-{scratch.package}",
+        version=f"forged-{run.id}",
         project=Client().active_project.id,
         uri=genuine.uri,
         save_type=ArtifactSaveType.STEP_OUTPUT,
@@ -327,8 +347,9 @@ def test_evidence_that_was_added_to_the_finished_step(scratch: Scratch) -> None:
         artifact_store_id=genuine.artifact_store_id,
     )
     forged = Client().zen_store.create_artifact_version(request)
-    Client().zen_store.update_run_step(step.id, StepRunUpdate(outputs={"evidence": [forged.id]}))
-    assert rules(scratch, "staging") == {"evidence-missing"}
+    Client().zen_store.update_run_step(
+        run.steps["record_evidence"].id, StepRunUpdate(outputs={"evidence": [forged.id]})
+    )
 
 
 def test_the_newest_eligible_of_200_versions(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
