@@ -91,3 +91,9 @@ def test_a_project_trains_at_once_in_a_folder_with_blanks_and_unicode(
     assert "local" in run(*promote, "--version", "1", cwd=tmp_path, ends_with=3)
     rollback = [python, str(project / "scripts/rollback_model.py")]
     assert "nothing-before" in run(*rollback, cwd=tmp_path, ends_with=3)
+
+    with (platform / "governance_core/core/errors.py").open("a") as module:
+        module.write("# edited\n")
+    run("make", "setup")
+    (installed,) = project.glob(".venv/lib/*/site-packages/governance_core/core/errors.py")
+    assert installed.read_text().endswith("# edited\n"), "uv rebuilds the wheel of an edited package"

@@ -1,17 +1,21 @@
 """What one file of the template says must agree with the others."""
 
 import re
+import shlex
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
+import typer
 import yaml
 from jinja2 import meta
 from support.answers import PAIRWISE
 from support.rendering import ROOT, files, questions, render
 
+from governance_core.cli.app import VERBS, app
 from governance_core.core import template_root
 from governance_core.project import FILES, Project, file_class
 
@@ -110,3 +114,40 @@ def test_the_wheel_carries_exactly_the_template_that_git_knows() -> None:
 def test_a_rendered_script_is_executable_and_an_imported_file_is_not() -> None:
     for path in sorted(Path(render()).rglob("*.py")):
         assert bool(path.stat().st_mode & 0o100) == (path.read_text(encoding="utf-8").startswith("#!")), path
+
+
+def documented_commands(project: Path) -> list[tuple[str, list[str]]]:
+    """Return the commands of the console blocks in a rendered project's documents."""
+    return [
+        (page.name, shlex.split(line, comments=True))
+        for page in [project / "README.md", *sorted((project / "docs").glob("*.md"))]
+        for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for line in block.splitlines()
+    ]
+
+
+def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
+    for verbs in VERBS:
+        import_module(f"governance_core.cli.{verbs}")
+    targets = set(re.findall(r"^([a-z]+):", (render() / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    scripts = {"scripts/promote_model.py": "promote", "scripts/rollback_model.py": "rollback"}
+    commands = documented_commands(render())
+    assert {words[0] for _, words in commands} == {"make", "python", "governance", "copier", "git", "uv"}
+    for page, words in commands:
+        match words:
+            case ["make", *wanted]:
+                assert {word for word in wanted if "=" not in word} <= targets, (page, words)
+            case ["python", "run.py", *options]:
+                assert options[::2] in (["--pipeline"], ["--pipeline", "--environment"]), (page, words)
+            case ["python", script, *options]:
+                parse([scripts[script], *options])
+            case ["governance", *arguments]:
+                parse(arguments)
+
+
+def parse(arguments: list[str]) -> None:
+    """Parse the arguments of a `governance` verb without running it; a slip ends the test with click's own message."""
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    command.make_context(command.name, list(arguments))
