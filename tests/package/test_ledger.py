@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance_core.core import canonical_json, digest
-from governance_core.ledger import Event, event_name, parse, seal, verify
+from governance_core.ledger import Event, event_name, parse, production_history, seal, verify
 
 CHAIN = "churn.stages"
 Records = list[tuple[str, str]]
@@ -141,3 +141,25 @@ def test_the_last_event_and_a_cut_off_end_take_a_signed_copy_to_notice() -> None
     assert problems(records[:3]) == []
     records[3] = (records[3][0], edited(records[3][1], body={"n": 9}))
     assert problems(records) == []
+
+
+def test_a_version_that_was_rolled_back_from_is_marked_until_it_gets_there_again() -> None:
+    events: list[Event] = []
+
+    def outcome(action: str, number: int, production: int) -> None:
+        holder = {"id": str(production), "number": production}
+        body = {"action": action, "result": "done", "to": "production", "version": {"id": str(number)}}
+        body["holders"] = {"staging": None, "production": holder}
+        events.append(seal(CHAIN, "outcome", body, events[-1] if events else None))
+
+    def history() -> list[tuple[str, bool]]:
+        return [(served.version["id"], served.rolled_back_from) for served in production_history(events)]
+
+    outcome("promote", 1, 1)
+    outcome("promote", 2, 2)
+    outcome("rollback", 1, 1)
+    assert history() == [("1", False), ("2", True)]
+    outcome("rollback", 2, 2)
+    assert history() == [("1", True), ("2", False)]
+    outcome("promote", 1, 1)
+    assert history() == [("2", False), ("1", False)]

@@ -96,6 +96,10 @@ class TestStages:
     def test_force_skips_no_check(self, trained: Scratch) -> None:
         assert rules(lambda: promote(trained.root, "production", version=1, force=True)) == {"stage-order"}
 
+    def test_what_no_governed_run_made_is_never_promoted(self, trained: Scratch) -> None:
+        Client().create_model_version(trained.project.model_name)
+        assert rules(lambda: promote(trained.root, "staging", version=4, force=True)) == {"no-model-artifact"}
+
     def test_a_version_that_holds_the_stage_is_left_there_and_nothing_is_written(self, trained: Scratch) -> None:
         promote(trained.root, "staging", version=1)
         before = events(trained)
