@@ -125,6 +125,12 @@ def test_a_gap_is_named() -> None:
     assert "churn.stages event 4: 2 event(s) before it are missing" in problems(records)
 
 
+def test_a_doubled_event_is_named() -> None:
+    records = chain_of(2)
+    records.insert(1, records[0])
+    assert "churn.stages event 1: stands where event 2 should: inserted, doubled or out of order" in problems(records)
+
+
 def test_an_event_under_a_wrong_name_is_found() -> None:
     records = chain_of(2)
     assert problems([("other", records[0][1]), records[1]]) == ["churn.stages event 1: is stored as other"]
