@@ -86,7 +86,8 @@ def test_a_project_trains_at_once_in_a_folder_with_blanks_and_unicode(
     assert git(project, "status", "--porcelain") == "", "the lock holds"
 
     python = str(project / ".venv/bin/python")
-    run(python, str(project / "run.py"), "--pipeline", "training", cwd=tmp_path)
+    batch = [python, str(project / "run.py"), "--pipeline", "batch_inference"]
+    assert "is in production" in run(*batch, cwd=tmp_path, ends_with=2)
     promote = [python, str(project / "scripts/promote_model.py"), "--to-stage", "staging", "--dry-run"]
     assert "local" in run(*promote, "--version", "1", cwd=tmp_path, ends_with=3)
     rollback = [python, str(project / "scripts/rollback_model.py")]
