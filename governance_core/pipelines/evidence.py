@@ -17,7 +17,7 @@ from governance_core.registry.sources import platform_code
 from governance_core.steps.gates import VERDICT_KEY
 
 
-@step(enable_cache=False)
+@step(enable_cache=False, enable_artifact_metadata=False, enable_artifact_visualization=False)
 @platform_code
 def record_evidence(submission: dict[str, Any]) -> Annotated[dict[str, Any], "evidence"]:
     """Write the evidence of this run into the journal and return where it stands.

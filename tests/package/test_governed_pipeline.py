@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +114,21 @@ def alike():
     validate_model_performance(evaluate_model(train(validate_data_quality(load()))))
 """
     assert refused(scratch.add("alike", code).alike).keys() == {"data-gate-missing", "evaluation-missing"}
+
+
+def test_a_folder_that_shadows_the_package_does_not_count(scratch: Scratch, store: Path) -> None:
+    import governance_core
+
+    shadow = scratch.root / "governance_core"
+    shutil.copytree(Path(governance_core.__file__).parent, shadow, ignore=shutil.ignore_patterns("__pycache__"))
+    script = scratch.write("start.py", f"import {scratch.package} as project\nproject.training()\n")
+    path = os.pathsep.join([str(scratch.root), str(scratch.root / "src")])
+    environment = os.environ | {"PYTHONPATH": path, "ZENML_CONFIG_PATH": str(store)}
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=scratch.root, env=environment, capture_output=True, text=True, check=False
+    )
+    for rule in ("data-gate-missing", "evaluation-missing"):
+        assert f"- {rule}: output 'model' of step 'train'" in done.stderr
 
 
 def test_an_evaluator_that_policy_names_counts(scratch: Scratch) -> None:
