@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import nullcontext
 from importlib import import_module
@@ -35,6 +36,8 @@ VERBS: tuple[str, ...] = ("check", "ledger", "lifecycle", "model", "policy", "qu
 
 def main() -> None:
     """Run the command line; a `GovernanceError` becomes one message and its exit code."""
+    # A verb lives for seconds and mostly imports: looking for garbage among ZenML's modules would cost it a fifth.
+    gc.set_threshold(500_000)
     for verbs in VERBS:
         import_module(f"governance_core.cli.{verbs}")
     try:

@@ -20,6 +20,7 @@ from governance_core.core import Conflict, GovernanceError
 from governance_core.ledger import Event, event_name, parse, seal
 
 PAGE = 200
+FIRST_PAGE = 20  # of a search from the newest event on: what is looked for was mostly written just before
 MAX_EVENT = 65_535  # characters, the size of ZenML's description
 
 
@@ -95,12 +96,12 @@ class Chain:
         return map(self._event, self._versions("asc", f"gt:{after_seq}"))
 
     def newest(self) -> Iterator[Event]:
-        """Yield the events newest first; reads a page at a time, so stop early.
+        """Yield the events newest first; reads a page at a time, the first one small, so stop early.
 
         Raises:
             GovernanceError: at the first event that is not intact.
         """
-        return map(self._event, self._versions("desc", None))
+        return map(self._event, self._versions("desc", None, FIRST_PAGE))
 
     def records(self) -> Iterator[tuple[str, str]]:
         """Yield name and text of whatever stands in the chain, intact or not, oldest first."""
@@ -114,19 +115,20 @@ class Chain:
                 f"{self.name}: {version.name} is not intact ({error}); `governance ledger verify` says more"
             ) from error
 
-    def _versions(self, order: str, number: str | None) -> Iterator[ModelVersionResponse]:
+    def _versions(self, order: str, number: str | None, size: int = PAGE) -> Iterator[ModelVersionResponse]:
         if self._id is None:
             return
         while True:
             page = (
                 Client()
-                .list_model_versions(model=self._id, sort_by=f"{order}:number", number=number, size=PAGE, hydrate=True)
+                .list_model_versions(model=self._id, sort_by=f"{order}:number", number=number, size=size, hydrate=True)
                 .items
             )
             yield from page
-            if len(page) < PAGE:
+            if len(page) < size:
                 return
             number = f"{'gt' if order == 'asc' else 'lt'}:{page[-1].number}"
+            size = PAGE
 
     @cached_property
     def _id(self) -> UUID | None:
