@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from zenml.client import Client
 from zenml.enums import ArtifactType
+from zenml.materializers.built_in_materializer import DEFAULT_FILENAME
 from zenml.models import ArtifactVersionResponse
 
 from governance_core.core import Refused, Violation, digest, installation
@@ -226,8 +228,11 @@ class Candidate:
 
 def _load(artifact: UUID) -> dict[str, Any] | None:
     """Return what an evidence step returned; None where its file is gone or holds something else."""
+    version = Client().get_artifact_version(artifact)
     try:
-        value = Client().get_artifact_version(artifact).load()
+        # ZenML's load makes the whole active stack first; on this machine the file that it reads needs none of it.
+        local = Path(version.uri, DEFAULT_FILENAME)
+        value = version.load() if "://" in version.uri else json.loads(local.read_text(encoding="utf-8"))
     except (OSError, ValueError, RuntimeError):
         return None
     return value if isinstance(value, dict) and value.keys() >= {"seq", "hash"} else None
