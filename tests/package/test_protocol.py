@@ -202,7 +202,8 @@ class TestFence:
         assert kinds(model) == ["intent", "aborted"]
 
     def test_a_stage_changed_by_hand_after_the_decision_is_seen_before_it_is_overwritten(self) -> None:
-        model = model_with_versions(2)
+        model = model_with_versions(3)
+        move(model, 3, "staging")
         ledger = stage_ledger(model)
         state = ledger.settled()
         by_hand(model, 2, "staging")
@@ -223,22 +224,23 @@ class TestFence:
     def test_a_writer_that_was_taken_over_finds_out_before_it_changes_anything(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        model = model_with_versions(2)
-        ledger = stage_ledger(model, lease_seconds=60)
+        model = model_with_versions(1)
+        ledger = stage_ledger(model)
         state = ledger.settled()
-        monkeypatch.setattr(protocol, "this_process", lambda: DEAD)
         append = ledger.chain.append
 
         def append_and_lose(kind: str, body: dict[str, object], after: Event | None) -> Event:
             event = append(kind, body, after)
             if kind == "intent":
-                move(model, 2, "staging")
+                stage_ledger(model).settled()
             return event
 
+        monkeypatch.setattr(protocol, "this_process", lambda: DEAD)
         monkeypatch.setattr(ledger.chain, "append", append_and_lose)
+        monkeypatch.setattr(versions, "set_stage", lambda *_, **__: pytest.fail("it changed a stage"))
         with pytest.raises(Conflict, match="taken over"):
             ledger.change(state, change(ledger, 1, "staging"))
-        assert recorded(model) == held(model) == {"staging": [2], "production": []}
+        assert kinds(model) == ["intent", "takeover", "aborted"]
 
     def test_a_change_that_came_after_its_takeover_is_put_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
         model = model_with_versions(2)
