@@ -1,4 +1,4 @@
-"""What `make demo`, a promotion, a rollback and a rendered project's environment cost."""
+"""What `make demo`, a promotion, a rollback, governance itself and a rendered project's environment cost."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ def opening(rounds: int = 5) -> float:
     return statistics.median(cpu_seconds(command, cwd=DEMO, env=env) for _ in range(rounds))
 
 
+def training() -> tuple[float, float]:
+    """Return the CPU seconds of a governed training run, and of the same run without governance."""
+    shutil.copy(ROOT / "benchmarks" / "_training_pair.py", DEMO / "src" / "training_pair.py")
+    env = {**os.environ, "ZENML_CONFIG_PATH": str(STORE), "ZENML_ANALYTICS_OPT_IN": "false"}
+    command = ["../.venv/bin/python", "-c", "import training_pair; training_pair.main()"]
+    done = subprocess.run(command, cwd=DEMO / "src", env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    governed, ungoverned = json.loads(done.stderr.splitlines()[-1])
+    return governed, ungoverned
+
+
 def weight(uv: str) -> tuple[int, float]:
     """Return the packages and megabytes of the project's environment without its development group."""
     environment = SCRATCH / "weight"
@@ -54,11 +66,13 @@ def main() -> None:
     steps = {str(step["title"]): float(step["cpu"]) for step in play(uv)}
     opened = opening()
     promotions = statistics.median(cpu for title, cpu in steps.items() if title.endswith(("staging", "production")))
+    governed, ungoverned = training()
     packages, megabytes = weight(uv)
     report(
         result("demo", sum(steps.values()) - steps["set up"], "CPU s", 100, "every command of the demo after set up"),
         result("promotion", promotions / opened, "x", 1.3, "median of 4 by the cost of importing ZenML and opening it"),
         result("rollback", steps["roll back B to A"] - opened, "CPU s", 1, "one rollback beyond opening ZenML"),
+        result("governance", governed - ungoverned, "CPU s", 0.5, "training run, median of 7, beside the same without"),
         result("packages", packages, "packages", PUBLIC_DEMO_PACKAGES * SHARE, "environment without development group"),
         result("environment", megabytes, "MB", PUBLIC_DEMO_MEGABYTES * SHARE, "the same environment's files"),
     )
