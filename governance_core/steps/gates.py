@@ -14,7 +14,8 @@ from governance_core.registry.sources import platform_code
 VERDICT_KEY = "governance.verdict"  # of the data gate's step metadata; the model gate returns its verdict
 
 
-@step(enable_cache=False)
+# The dataset is stored as it came; ZenML has drawn and measured it where it was made.
+@step(enable_cache=False, enable_artifact_visualization=False, enable_artifact_metadata=False)
 @platform_code
 def validate_data_quality(
     dataset: Any,
