@@ -11,6 +11,7 @@ from typing import Any
 
 from governance_core.core import Refused, UsageError, Violation
 from governance_core.ledger import Event, Holders
+from governance_core.lifecycle.eligibility import evidence_of
 from governance_core.lifecycle.protocol import StageLedger
 from governance_core.policy import EffectivePolicy, effective, load_governance_file
 from governance_core.project import Project, load_project
@@ -60,14 +61,11 @@ class Case:
         return StageLedger(self.model, self.journal, self.actor, policy.lease_seconds if policy else LEASE_SECONDS)
 
     def dossier(self, version: versions.ModelVersion) -> Dossier:
-        """Read what the journal holds of a version, newest first and no further than the version's evidence."""
-        approvals: list[Event] = []
-        for event in self.journal.newest():
-            if event.body.get("version") == version.id and event.kind in ("evidence", "approval"):
-                if event.kind == "evidence":
-                    return Dossier(event, tuple(reversed(approvals)))
-                approvals.append(event)
-        return Dossier(None, tuple(reversed(approvals)))
+        """Read the evidence of a version and the approvals since, of which there are none without evidence."""
+        evidence = evidence_of(version, self.root)
+        since = self.journal.events(evidence.seq) if evidence else ()
+        approvals = (event for event in since if event.kind == "approval" and event.body.get("version") == version.id)
+        return Dossier(evidence, tuple(approvals))
 
     @contextmanager
     def recording_refusals(self, request: Mapping[str, Any], dry_run: bool = False) -> Iterator[None]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +21,7 @@ from governance_core.ledger import Event
 from governance_core.pipelines.placement import recorded_graph, recorded_outputs
 from governance_core.pipelines.submission import governance, recordable
 from governance_core.policy import EffectivePolicy
-from governance_core.project import Project, governed_findings, in_history, load_project
+from governance_core.project import governed_findings, in_history, load_project
 from governance_core.registry.chains import journal
 from governance_core.registry.runs import GOVERNED, RunRecord, artifact_digest, read_run
 from governance_core.registry.versions import Model, ModelVersion, find_version_by_id
@@ -41,9 +40,7 @@ def judge(version: ModelVersion, to_stage: str, policy: EffectivePolicy, root: P
         policy: the one that holds in that stage.
         root: the project, at the commit that is promoted from.
     """
-    models = list(
-        Client().list_artifact_versions(model_version_id=UUID(version.id), type=ArtifactType.MODEL, hydrate=True)
-    )
+    models = _models(version)
     if not models:
         return [Violation("no-model-artifact", "it has no model artifact, so there is nothing to promote")]
     run = _producer(models)
@@ -51,6 +48,16 @@ def judge(version: ModelVersion, to_stage: str, policy: EffectivePolicy, root: P
         message = "its model artifacts are not the outputs of one run that still exists"
         return [Violation("foreign-model-artifact", message)]
     return list(Candidate(version, run, models, policy, root, to_stage).violations())
+
+
+def evidence_of(version: ModelVersion, root: Path) -> Event | None:
+    """Return the evidence that the run which made a version wrote itself; None where there is none.
+
+    What else stands in the journal of a version may have been written by anybody who can write there.
+    """
+    models = _models(version)
+    run = _producer(models) if models else None
+    return _own_evidence(run, version, root) if run else None
 
 
 def newest_eligible(model: Model, to_stage: str, policy: EffectivePolicy, root: Path) -> ModelVersion:
@@ -84,6 +91,12 @@ def _trained(model: Model) -> Iterator[ModelVersion]:
             return
 
 
+def _models(version: ModelVersion) -> list[ArtifactVersionResponse]:
+    return list(
+        Client().list_artifact_versions(model_version_id=UUID(version.id), type=ArtifactType.MODEL, hydrate=True)
+    )
+
+
 def _producer(models: list[ArtifactVersionResponse]) -> RunRecord | None:
     producers = {model.producer_pipeline_run_id for model in models}
     producer = producers.pop()
@@ -110,7 +123,7 @@ class Candidate:
         """Yield every broken rule."""
         yield from self._origin()
         yield from self._gates()
-        event = self._evidence()
+        event = _own_evidence(self.run, self.version, self.root)
         if event is None:
             yield Violation("evidence-missing", f"run {self.run.name} left no evidence in the journal that is its own")
             return
@@ -137,22 +150,6 @@ class Candidate:
         outputs = recorded_outputs(self.run)
         graph = recorded_graph(self.run, self.policy.evaluators)
         yield from graph.violations([outputs[model.id] for model in self.models if model.id in outputs])
-
-    def _evidence(self) -> Event | None:
-        """Return the event that the run's own evidence step wrote; None where there is none, or it was forged."""
-        steps = [step for step in self.run.of_role("evidence") if step.completed]
-        written = [artifact for step in steps for artifact in step.outputs.get("evidence", ())]
-        if len(steps) != 1 or len(written) != 1 or not written[0].output_of_step:
-            return None
-        if steps[0].ended is None or written[0].created > steps[0].ended + CLOCKS:
-            return None
-        citation = _load(written[0].id)
-        if citation is None:
-            return None
-        event = journal(self._project.project_slug).event(citation["seq"])
-        if event is None or event.hash != citation["hash"] or event.kind != "evidence":
-            return None
-        return event if event.body["run"] == str(self.run.id) and event.body["version"] == self.version.id else None
 
     def _data(self, event: Event) -> Iterator[Violation]:
         for gate in self.run.of_role("data_gate"):
@@ -221,9 +218,22 @@ class Candidate:
                 "template-unreleased", f"it was trained with the unreleased template {template['recorded']}"
             )
 
-    @cached_property
-    def _project(self) -> Project:
-        return load_project(self.root)
+
+def _own_evidence(run: RunRecord, version: ModelVersion, root: Path) -> Event | None:
+    """Return the event that the run's own evidence step wrote; None where there is none, or it was forged."""
+    steps = [step for step in run.of_role("evidence") if step.completed]
+    written = [artifact for step in steps for artifact in step.outputs.get("evidence", ())]
+    if len(steps) != 1 or len(written) != 1 or not written[0].output_of_step:
+        return None
+    if steps[0].ended is None or written[0].created > steps[0].ended + CLOCKS:
+        return None
+    citation = _load(written[0].id)
+    if citation is None:
+        return None
+    event = journal(load_project(root).project_slug).event(citation["seq"])
+    if event is None or event.hash != citation["hash"] or event.kind != "evidence":
+        return None
+    return event if event.body["run"] == str(run.id) and event.body["version"] == version.id else None
 
 
 def _load(artifact: UUID) -> dict[str, Any] | None:

@@ -202,6 +202,14 @@ class TestApprovals:
         with pytest.raises(Refused, match=r"1 of 2 approvals by distinct people \(ada@example.org\)"):
             promote(high.root, "production", version=1)
 
+    def test_evidence_that_the_run_did_not_write_itself_hides_nobody(
+        self, high: Scratch, person: Callable[[str], None]
+    ) -> None:
+        genuine = next(event.body for event in journal(high) if event.body["number"] == 1)
+        chains.journal(high.project.project_slug).record("evidence", genuine | {"actor": {"id": "eve"}})
+        person("trainer@example.com")
+        assert rules(lambda: approve(high.root, 1, "production")) == {"own-approval"}
+
     def test_an_approval_counts_for_its_version_only(self, high: Scratch, person: Callable[[str], None]) -> None:
         for name in ("ada", "grace"):
             person(name)
