@@ -25,12 +25,14 @@ class Verification:
     """What was found of one model's ledger.
 
     ``unfinished`` explains a change that somebody began and did not finish, which is no violation: the next command
-    finishes or undoes it. ``holders`` are those that the ledger names.
+    finishes or undoes it. ``holders`` are those that the ledger names. ``heads`` are the last events of both chains, by
+    the chain's name: kept elsewhere, they show later whether an end was cut off or a chain written anew.
     """
 
     model: str
     stage_events: int
     journal_events: int
+    heads: Mapping[str, Mapping[str, Any] | None]
     holders: Holders
     violations: tuple[Violation, ...]
     unfinished: str | None
@@ -81,7 +83,13 @@ def verify_ledger(root: Path, model: str | None = None) -> Verification:
         state = foreseen(state.head, observed)
     violations += drift_violations(observed, state)
     return Verification(
-        case.model.name, len(stage_chain.events), len(journal.events), state.holders, tuple(violations), unfinished
+        model=case.model.name,
+        stage_events=len(stage_chain.events),
+        journal_events=len(journal.events),
+        heads={read.chain.name: read.head for read in (stage_chain, journal)},
+        holders=state.holders,
+        violations=tuple(violations),
+        unfinished=unfinished,
     )
 
 
@@ -95,6 +103,10 @@ class _ReadChain:
             with suppress(ValueError):  # reported by verify
                 event = parse(text)
                 self.events[event.seq] = event
+
+    @property
+    def head(self) -> dict[str, Any] | None:
+        return self.events[max(self.events)].citation if self.events else None
 
     def holds_event(self, citation: Mapping[str, Any]) -> bool:
         event = self.events.get(citation["seq"])

@@ -175,6 +175,14 @@ def test_a_last_event_replaced_by_somebody_who_forgets_the_noted_head(project: S
     assert {rule for rule, _ in found(project)} == {"ledger-lost-events"}
 
 
+def test_verify_names_the_heads_to_be_kept_elsewhere(project: Scratch) -> None:
+    verification = verify_ledger(project.root).as_dict()
+    assert verification["heads"] == {
+        chain.name: chain.head().citation for chain in (stage_chain(project), journal_chain(project))
+    }
+    json.dumps(verification)
+
+
 def test_a_journal_cut_off_and_written_on(project: Scratch) -> None:
     chain = journal_chain(project)
     for seq in (6, 5, 4):
