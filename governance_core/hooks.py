@@ -38,6 +38,12 @@ class Notice:
     def __str__(self) -> str:
         return f"Pipeline {self.pipeline}, run {self.run}: {self.text}"
 
+    @classmethod
+    def of(cls, run: PipelineRunResponse, status: str, text: str) -> Notice:
+        """Return a notice about a run of ZenML's."""
+        pipeline = run.pipeline.name if run.pipeline else "unnamed"
+        return cls(run_id=str(run.id), run=run.name, pipeline=pipeline, status=status, text=text)
+
     @property
     def good(self) -> bool:
         """Tell whether nobody needs to look."""
@@ -102,18 +108,13 @@ def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) 
     if _is_settled(run) or not (step is None or _is_only_last(step, run)):
         return
     text = "last step finished" if step else "run finished"
-    _send(run, "completed", f"{text} ({detail(run)})" if detail else text)
+    send(Notice.of(run, "completed", f"{text} ({detail(run)})" if detail else text))
 
 
 def _notify_failure(reason: str) -> None:
     run, step = _place()
     if not _is_settled(run):
-        _send(run, "failed", f"step {step} failed: {reason}" if step else f"run failed: {reason}")
-
-
-def _send(run: PipelineRunResponse, status: str, text: str) -> None:
-    pipeline = run.pipeline.name if run.pipeline else "unnamed"
-    send(Notice(run_id=str(run.id), run=run.name, pipeline=pipeline, status=status, text=text))
+        send(Notice.of(run, "failed", f"step {step} failed: {reason}" if step else f"run failed: {reason}"))
 
 
 def _place() -> tuple[PipelineRunResponse, str | None]:

@@ -64,7 +64,9 @@ def _gates(gates: dict[str, bool]) -> str:
 def _shown(value: Any) -> str:
     """Return a value in one line: people by their id, passed gates and metrics by name."""
     if isinstance(value, dict) and "verified" in value:
-        return f"{value['id']}{'' if value['verified'] else ' (unverified)'}"
+        from governance_core.registry.actors import Actor
+
+        return str(Actor.from_dict(value))
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(item)}" for name, item in value.items()) or "none"
     if isinstance(value, list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 class GovernanceError(Exception):
@@ -24,6 +24,10 @@ class Violation:
 
     rule: str
     message: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the violation as JSON holds it."""
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.message}"

@@ -79,7 +79,7 @@ def approvers(dossier: Dossier) -> dict[str, Event]:
     """Return the approvals that count, one a person: of these very artifacts, and by nobody who trained them."""
     counted: dict[str, Event] = {}
     for event in dossier.approvals:
-        person = str(event.body["actor"]["id"]).casefold()
+        person = Actor.from_dict(event.body["actor"]).person
         if event.body["artifacts"] == dossier.artifacts and person != _trainer(dossier):
             counted.setdefault(person, event)
     return counted
@@ -91,7 +91,7 @@ def missing_approvals(dossier: Dossier, policy: EffectivePolicy, version: ModelV
     if len(given) >= policy.approvals:
         return []
     names = ", ".join(str(event.body["actor"]["id"]) for event in given.values()) or "nobody"
-    command = f"governance approve --version {version.number} --to-stage {policy.environment}"
+    command = f"governance approve --version {version.number} --to-stage production"  # the one stage that it takes
     who = f"{len(given)} of {policy.approvals} approvals by distinct people ({names})"
     return [Violation("approvals", f"it has {who}; somebody who did not train it runs `{command}`")]
 
@@ -100,12 +100,12 @@ def _violations(dossier: Dossier, actor: Actor) -> list[Violation]:
     if dossier.evidence is None:
         return [Violation("no-evidence", "no governed run recorded evidence of it, so there is nothing to approve")]
     found = []
-    if actor.id.casefold() == _trainer(dossier):
+    if actor.person == _trainer(dossier):
         found.append(Violation("own-approval", f"{actor.id} trained it; somebody else has to approve"))
-    if actor.id.casefold() in approvers(dossier):
+    if actor.person in approvers(dossier):
         found.append(Violation("approved-twice", f"{actor.id} approved it already; somebody else has to approve"))
     return found
 
 
 def _trainer(dossier: Dossier) -> str | None:
-    return str(dossier.evidence.body["actor"]["id"]).casefold() if dossier.evidence else None
+    return Actor.from_dict(dossier.evidence.body["actor"]).person if dossier.evidence else None

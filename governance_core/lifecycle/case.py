@@ -74,7 +74,7 @@ class Case:
             yield
         except Refused as refused:
             if not dry_run:
-                violations = [{"rule": found.rule, "message": found.message} for found in refused.violations]
+                violations = [found.as_dict() for found in refused.violations]
                 body = {**request, "model": self.model.name, "violations": violations, "actor": self.actor.as_dict()}
                 self.journal.record("refusal", body)
             raise
@@ -123,7 +123,7 @@ class Decision:
             "after": dict(self.after),
             "already": self.already,
             "dry_run": self.dry_run,
-            "shown": [{"rule": found.rule, "message": found.message} for found in self.shown],
+            "shown": [found.as_dict() for found in self.shown],
             "event": self.event and self.event.citation,
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from governance_core.ledger import Event
 from governance_core.lifecycle.case import Case
+from governance_core.registry.actors import Actor
 from governance_core.registry.chains import stages
 
 
@@ -29,13 +30,12 @@ def summary(event: Event) -> str:
     body = event.body
     version = body.get("version")
     number = version.get("number") if isinstance(version, dict) else body.get("number")
-    actor = body.get("actor") or {}
     what = [
         str(body.get("action", "")),
         f"version {number}" if number else "",
         f"to {body['to']}" if body.get("to") else "",
     ]
-    who = f"by {actor['id']}{'' if actor.get('verified') else ' (unverified)'}" if actor else ""
+    who = f"by {Actor.from_dict(body['actor'])}" if body.get("actor") else ""
     why = "; ".join(str(found["rule"]) for found in body.get("violations", ())) or str(body.get("reason") or "")
     words = [event.kind, str(body.get("result", "")), *what, who, f"({why})" if why else ""]
     return f"{event.at}  {event.chain} {event.seq}  " + " ".join(word for word in words if word)

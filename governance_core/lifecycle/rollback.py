@@ -66,7 +66,7 @@ def rollback(
             "reason": reason,
             "from": state.holders["production"],
             "policy": policy and policy.hash,
-            "today": [vars(violation) for violation in shown],
+            "today": [violation.as_dict() for violation in shown],
         }
         change = Change("rollback", target, "production", served.version["artifacts"], details)
         return replace(decision, event=stages.change(state, change))

@@ -13,7 +13,7 @@ from zenml.enums import ModelStages
 from zenml.models import PipelineRunResponse
 from zenml.utils import source_utils
 
-from governance_core.core import GovernanceError, UsageError
+from governance_core.core import GovernanceError, Refused, UsageError
 from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
@@ -24,11 +24,11 @@ ACTIVE_STACK_VARIABLE = "ZENML_ACTIVE_STACK_ID"
 
 
 class RunFailed(GovernanceError):  # noqa: N818 - what happened, not an error of this program
-    """A step failed. Where it was a gate, the run was refused: exit code 3."""
+    """A step failed. Where it was a gate, the run was refused, and the exit code says so."""
 
     def __init__(self, message: str, *, refused: bool) -> None:
         super().__init__(message)
-        self.exit_code = 3 if refused else 1
+        self.exit_code = (Refused if refused else GovernanceError).exit_code
 
 
 def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:

@@ -58,7 +58,7 @@ class _Settler:
     def _notify(self, run: PipelineRunResponse, key: str, status: str, text: str, tag: str) -> Iterator[Notice]:
         if not self._claims.take(key, lambda: tag in _tags(run.id)):
             return
-        notice = Notice(str(run.id), run.name, run.pipeline.name if run.pipeline else "unnamed", status, text)
+        notice = Notice.of(run, status, text)
         send(notice)
         added = [self._lost] if status == "lost" else []
         Client().zen_store.update_run(run.id, PipelineRunUpdate(add_tags=added, remove_tags=[tag]))

@@ -41,7 +41,7 @@ class Verification:
         """Return the findings as JSON."""
         return vars(self) | {
             "holders": dict(self.holders),
-            "violations": [vars(found) for found in self.violations],
+            "violations": [found.as_dict() for found in self.violations],
             "holds": not self.violations,
         }
 

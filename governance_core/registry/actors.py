@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from zenml.client import Client
 from zenml.enums import StoreType
@@ -35,13 +35,24 @@ class Actor:
     via: str
     service_account: str | None = None
 
+    @property
+    def person(self) -> str:
+        """What two actors are compared by: e-mail addresses and logins do not differ by case."""
+        return self.id.casefold()
+
     def as_dict(self) -> dict[str, Any]:
         """Return the actor as an event records it."""
         return asdict(self)
 
-    def is_same_person(self, other: Mapping[str, Any]) -> bool:
-        """Compare with the actor of an event; e-mail addresses and logins do not differ by case."""
-        return self.id.casefold() == str(other["id"]).casefold()
+    @classmethod
+    def from_dict(cls, recorded: Mapping[str, Any]) -> Self:
+        """Read the actor of an event; whoever wrote it by hand may have left out all but the id."""
+        return cls(
+            id=str(recorded["id"]),
+            verified=recorded.get("verified") is True,
+            via=str(recorded.get("via", "")),
+            service_account=recorded.get("service_account"),
+        )
 
     def __str__(self) -> str:
         account = f" through {self.service_account}" if self.service_account else ""

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from governance_core.core import UsageError
 from governance_core.ledger import Event
 from governance_core.project import Project
+from governance_core.registry.actors import Actor
 from governance_core.registry.chains import journal
 from governance_core.registry.runs import newest_run, read_run
 
@@ -67,7 +68,7 @@ class TrainingFacts:
     def verdict(self) -> str:
         """One sentence that says how the run ended."""
         if self.evidence is None:
-            return f"The run is {self.status} and recorded no evidence: what it made can not be promoted."
+            return f"The run is {self.status} and recorded no evidence: what it made cannot be promoted."
         environment = self.evidence["environment"]
         if not self.passed:
             return f"The run in {environment} is {self.status}; not every gate passed."
@@ -133,7 +134,7 @@ def render_html(facts: TrainingFacts) -> str:
 
 def _notes(submission: Mapping[str, Any]) -> Iterator[str]:
     if not submission["repository"]["clean"]:
-        yield "The working tree was not clean: the version can not be promoted."
+        yield "The working tree was not clean: the version cannot be promoted."
     if not submission["template"]["released"]:
         yield f"The template is unreleased ({submission['template']['recorded'] or 'no recorded version'})."
     if submission["package"]["kind"] != "wheel":
@@ -141,10 +142,10 @@ def _notes(submission: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _provenance(run: str, evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    submission, actor = evidence["submission"], evidence["actor"]
+    submission = evidence["submission"]
     yield "run", run
     yield "model version", f"{evidence['number']} ({evidence['version']})"
-    yield "trained by", actor["id"] + ("" if actor["verified"] else " (unverified)")
+    yield "trained by", str(Actor.from_dict(evidence["actor"]))
     yield "commit", submission["repository"]["commit"] or "none"
     yield "tree", submission["repository"]["tree"] or "none"
     yield "lock", submission["lock"] or "none"

@@ -13,7 +13,7 @@ from zenml.enums import StoreType
 
 from governance_core.core import Conflict, GovernanceError, UsageError
 from governance_core.ledger import verify
-from governance_core.registry.actors import current_actor
+from governance_core.registry.actors import Actor, current_actor
 from governance_core.registry.chains import Chain, find_model_id
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -109,7 +109,7 @@ class TestActor:
         monkeypatch.setenv("GOVERNANCE_ACTOR", "ada@example.org")
         actor = current_actor(tmp_path)
         assert str(actor) == "ada@example.org (unverified)"
-        assert actor.is_same_person({"id": "Ada@Example.org"})
+        assert actor.person == Actor.from_dict(actor.as_dict() | {"id": "Ada@Example.org"}).person
 
     def test_else_git_does(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = tmp_path / "gitconfig"

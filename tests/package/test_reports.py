@@ -55,7 +55,7 @@ def test_a_report_names_the_version_its_checks_and_where_it_came_from(render: An
 def test_a_failed_run_is_never_reported_as_passed(render: Any) -> None:
     failure = Failure("validate_model_performance", "recall is nan")
     page = render(TrainingFacts(run="run-1", name="training-run", status="failed", failures=(failure,)))
-    assert "can not be promoted" in page
+    assert "cannot be promoted" in page
     assert "recall is nan" in page
     assert "Every gate passed" not in page
 
