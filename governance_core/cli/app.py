@@ -9,8 +9,7 @@ from importlib import import_module
 
 import typer
 
-from governance_core.cli.output import answers_only
-from governance_core.core import GovernanceError
+from governance_core.cli.output import answers_only, fail
 
 app = typer.Typer(
     name="governance",
@@ -35,16 +34,16 @@ VERBS: tuple[str, ...] = ("check", "ledger", "lifecycle", "model", "policy", "qu
 
 
 def main() -> None:
-    """Run the command line; a `GovernanceError` becomes one message and its exit code."""
+    """Run the command line; an error becomes one message and its exit code."""
     # A verb lives for seconds and mostly imports: looking for garbage among ZenML's modules would cost it a fifth.
     gc.set_threshold(500_000)
     for verbs in VERBS:
         import_module(f"governance_core.cli.{verbs}")
-    try:
-        with answers_only() if "--json" in sys.argv else nullcontext():
+    as_json = "--json" in sys.argv
+    with answers_only() if as_json else nullcontext():
+        try:
             app()
-    except GovernanceError as error:
-        if "--debug" in sys.argv:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        except Exception as error:
+            if "--debug" in sys.argv:
+                raise
+            sys.exit(fail(error, as_json))

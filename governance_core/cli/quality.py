@@ -27,9 +27,11 @@ def quality(
         Bound("missing_fraction", "max", max_missing_fraction, "--max-missing-fraction"),
     ]
     verdict = judge_data(_read(data), bounds)
-    if as_json or verdict.passed:
-        emit(verdict.as_dict(), "\n".join(check.message for check in verdict.checks), as_json)
-    verdict.raise_if_failed(str(data))
+    if not as_json:
+        verdict.raise_if_failed(str(data))
+    emit(verdict.as_dict(), "\n".join(check.message for check in verdict.checks), as_json)
+    if not verdict.passed:
+        raise typer.Exit(3)
 
 
 def _read(path: Path) -> Any:

@@ -16,12 +16,12 @@ from zenml.client import Client
 from zenml.exceptions import EntityExistsError
 from zenml.models import ModelVersionRequest, ModelVersionResponse
 
-from governance_core.core import Conflict, GovernanceError
+from governance_core.core import Conflict, GovernanceError, UsageError
 from governance_core.ledger import Event, event_name, parse, seal
 
 PAGE = 200
 FIRST_PAGE = 20  # of a search from the newest event on: what is looked for was mostly written just before
-MAX_EVENT = 65_535  # characters, the size of ZenML's description
+MAX_EVENT = 65_535  # bytes: ZenML's description may have as many characters, but MySQL counts bytes
 
 
 class Chain:
@@ -49,11 +49,15 @@ class Chain:
 
         Raises:
             Conflict: if another event follows it already; nothing was written.
-            ValueError: if the body is not JSON or is too large.
+            UsageError: if the event is too large to be stored; nothing was written.
+            ValueError: if the body is not JSON.
         """
         event = seal(self.name, kind, body, after)
-        if len(event.text) > MAX_EVENT:
-            raise ValueError(f"an event of {self.name} has {len(event.text)} characters, at most {MAX_EVENT} fit")
+        if (size := len(event.text.encode())) > MAX_EVENT:
+            raise UsageError(
+                f"{self.name}: a {kind} of {size} bytes is too large to be stored, at most {MAX_EVENT} fit; "
+                "nothing was changed. Shorten what goes into it, such as --reason"
+            )
         request = ModelVersionRequest(
             model=self._created_id(),
             project=Client().active_project.id,

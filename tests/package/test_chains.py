@@ -76,9 +76,10 @@ def test_a_chain_is_found_by_its_whole_name_only(chain: Chain) -> None:
     assert Chain(chain.name[:-3]).head() is None
 
 
-def test_an_event_that_is_too_large_is_refused_before_anything_is_written(chain: Chain) -> None:
-    with pytest.raises(ValueError, match="at most 65535 fit"):
-        chain.record("note", {"text": "x" * 65_535})
+@pytest.mark.parametrize("text", ["x" * 65_535, "ü" * 32_768])
+def test_an_event_of_more_bytes_than_every_database_holds_is_refused_and_not_written(chain: Chain, text: str) -> None:
+    with pytest.raises(UsageError, match="at most 65535 fit; nothing was changed"):
+        chain.record("note", {"text": text})
     assert chain.head() is None
 
 

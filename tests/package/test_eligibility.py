@@ -205,13 +205,32 @@ def test_governed_files_that_differ_in_the_run_or_now(scratch: Scratch) -> None:
     assert rules(scratch) == {"governed-files-differ"}
 
 
-def test_parameters_of_a_gate_that_were_overridden(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("step", "parameter", "value"),
+    [
+        ("validate_data_quality", "max_missing_fraction", 0.9),
+        ("validate_model_performance", "governance", None),
+        ("record_evidence", "submission", {"repository": {"clean": True, "commit": None, "tree": None}}),
+    ],
+)
+def test_parameters_of_a_gate_or_of_evidence_that_were_overridden(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, step: str, parameter: str, value: Any
+) -> None:
     from governance_core.pipelines import GovernedPipeline
 
-    # A trigger overrides what the submission refuses: take that refusal away.
-    monkeypatch.setattr(GovernedPipeline, "_configured", lambda *_: ())
-    lax = {"validate_data_quality": {"parameters": {"max_missing_fraction": 0.9}}}
-    scratch.module.training.with_options(steps=lax)()
+    governed = GovernedPipeline._governed
+
+    def triggered(self: GovernedPipeline, snapshot: Any) -> Any:
+        """Set the parameter as a trigger does, behind everything that is refused at submission."""
+        snapshot = governed(self, snapshot)
+        configured = snapshot.step_configurations[step]
+        given = configured.config.parameters[parameter]
+        for configuration in (configured.config, configured.step_config_overrides):
+            configuration.parameters[parameter] = given | value if parameter == "submission" else value
+        return snapshot
+
+    monkeypatch.setattr(GovernedPipeline, "_governed", triggered)
+    scratch.module.training()
     assert rules(scratch, "staging") == {"parameters-overridden"}
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from support.rendering import render
 
+from governance_core.cli import app
 from governance_core.cli.app import main
+from governance_core.core import Conflict, Refused, UsageError, Violation
 from governance_core.policy import EffectivePolicy
 
 Governance = Callable[..., tuple[int, str, str]]
@@ -129,3 +132,37 @@ def test_outside_a_project_there_is_no_policy_to_show(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert governance("policy", "show")[0] == 2
+
+
+ERRORS: dict[Exception, dict[str, Any]] = {
+    UsageError("no such thing"): {"error": "no such thing", "exit_code": 2, "violations": []},
+    Refused("It", [Violation("a-rule", "7")]): {
+        "error": "It is refused:\n  - a-rule: 7",
+        "exit_code": 3,
+        "violations": [{"rule": "a-rule", "message": "7"}],
+    },
+    Conflict("try again"): {"error": "try again", "exit_code": 4, "violations": []},
+    ZeroDivisionError("by zero"): {
+        "error": "unexpected ZeroDivisionError: by zero; `governance --debug` shows where",
+        "exit_code": 1,
+        "violations": [],
+    },
+}
+
+
+@pytest.mark.parametrize(("error", "answer"), ERRORS.items())
+def test_an_error_is_one_message_and_with_json_one_document(
+    governance: Governance, monkeypatch: pytest.MonkeyPatch, error: Exception, answer: dict[str, Any]
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(app, "app", fails)
+    said = f"error: {answer['error']}\n"
+    assert governance("policy", "show") == (answer["exit_code"], "", said)
+    code, out, err = governance("policy", "show", "--json")
+    assert (code, err) == (answer["exit_code"], said)
+    assert json.loads(out) == answer
+    monkeypatch.setattr("sys.argv", ["governance", "--debug", "policy", "show"])
+    with pytest.raises(type(error)):
+        app.main()

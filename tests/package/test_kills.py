@@ -12,6 +12,7 @@ from itertools import count
 import pytest
 import sqlalchemy
 from sqlmodel import Session
+from support.scratch import Scratch
 from support.stages import (
     chain_problems,
     change,
@@ -31,6 +32,7 @@ from governance_core.core import Conflict, this_process
 from governance_core.ledger import StageState
 from governance_core.lifecycle import protocol
 from governance_core.lifecycle.protocol import StageLedger
+from governance_core.lifecycle.verification import verify_ledger
 from governance_core.registry import versions
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -109,7 +111,8 @@ BEFORE_PROMOTION = {"staging": [2], "production": [1]}
     ],
     ids=["promotion", "rollback"],
 )
-def test_killed_at_any_write_a_change_is_finished_or_undone_by_the_next_command(
+def test_killed_at_any_write_a_change_is_explained_and_finished_or_undone_by_the_next_command(
+    trained: Scratch,
     prepare: Callable[[], str],
     command: Callable[[str], object],
     before: dict[str, list[int]],
@@ -123,6 +126,10 @@ def test_killed_at_any_write_a_change_is_finished_or_undone_by_the_next_command(
         assert chain_problems(model) == []
         seen.append(held(model))
         foreseen = stage_ledger(model).settled(write=False).holders
+        verification = verify_ledger(trained.root, model)
+        assert verification.violations == ()
+        assert verification.holders == foreseen
+        assert bool(verification.unfinished) is (kinds(model)[-1] == "intent")
         assert stage_ledger(model).settled().holders == foreseen
         assert recorded(model) == held(model) == seen[-1]
         if code == 0:
