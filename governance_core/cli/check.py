@@ -1,11 +1,13 @@
-"""The verb `check`."""
+"""`governance check`: does this repository keep the platform's rules?"""
 
 from __future__ import annotations
 
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson
+from governance_core.cli.output import emit
+from governance_core.core import Refused
 
 
 @app.command(epilog="Example: governance check --json")
@@ -20,4 +22,4 @@ def check(as_json: AsJson = False) -> None:
     findings = [finding.as_dict() for finding in report.findings]
     emit({"holds": report.holds, "findings": findings, "notes": report.notes}, "\n".join(lines), as_json)
     if not report.holds:
-        raise typer.Exit(3)
+        raise typer.Exit(Refused.exit_code)

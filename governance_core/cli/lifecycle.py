@@ -1,4 +1,4 @@
-"""promote, rollback, approve."""
+"""`governance promote`, `rollback` and `approve`: a version's way through the stages."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson, ModelName, Reason
+from governance_core.cli.output import emit
 
-ModelName = Annotated[str | None, typer.Option("--model", help="A registered model; the project's by default.")]
-Reason = Annotated[str, typer.Option(help="Why; recorded in the ledger.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")]
 
 
-@app.command()
+@app.command(epilog='Example: governance promote --from-stage staging --to-stage production --reason "release 12"')
 def promote(
     *,
     to_stage: Annotated[str, typer.Option(help="staging, production or archived.")],
@@ -26,10 +25,7 @@ def promote(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Move a model version to a stage after checking everything that its policy asks.
-
-    Example: governance promote --from-stage staging --to-stage production --reason "release 12"
-    """
+    """Move a model version to a stage after checking everything that its policy asks."""
     from governance_core.lifecycle.promotion import promote as promote_version
     from governance_core.project import find_root
 
@@ -46,7 +42,7 @@ def promote(
     emit(decision.as_dict(), str(decision), as_json)
 
 
-@app.command()
+@app.command(epilog='Example: governance rollback --reason "wrong scores since noon"')
 def rollback(
     model: ModelName = None,
     to_version: Annotated[int | None, typer.Option(help="A version that was in production before.")] = None,
@@ -54,10 +50,7 @@ def rollback(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put the version back into production that was there before.
-
-    Example: governance rollback --reason "wrong scores since noon"
-    """
+    """Put the version back into production that was there before."""
     from governance_core.lifecycle.rollback import rollback as roll_back
     from governance_core.project import find_root
 
@@ -65,7 +58,7 @@ def rollback(
     emit(decision.as_dict(), str(decision), as_json)
 
 
-@app.command()
+@app.command(epilog='Example: governance approve --version 3 --to-stage production --reason "reviewed the report"')
 def approve(
     version: Annotated[int, typer.Option(help="The version's number.")],
     to_stage: Annotated[str, typer.Option(help="production.")],
@@ -73,10 +66,7 @@ def approve(
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Approve a model version in your name; nobody approves what they trained.
-
-    Example: governance approve --version 3 --to-stage production --reason "reviewed the report"
-    """
+    """Approve a model version in your name; nobody approves what they trained."""
     from governance_core.lifecycle.approval import approve as approve_version
     from governance_core.project import find_root
 

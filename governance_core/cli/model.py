@@ -7,12 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson, ModelName
+from governance_core.cli.output import emit
 
 model = typer.Typer(help="Show a model's versions.", no_args_is_help=True)
 app.add_typer(model, name="model")
-
-ModelName = Annotated[str | None, typer.Option("--model", help="A registered model; the project's by default.")]
 
 
 @model.command("list", epilog="Example: governance model list --limit 5")

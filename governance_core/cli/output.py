@@ -7,13 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
-from typing import Annotated, Any, TextIO
+from typing import Any, TextIO
 
 import typer
 
 from governance_core.core import GovernanceError, Refused
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _answers: ContextVar[TextIO | None] = ContextVar("answers", default=None)
 
 
@@ -28,7 +27,7 @@ def fail(error: Exception, as_json: bool) -> int:
     if isinstance(error, GovernanceError):
         message, code = str(error), error.exit_code
     if as_json:
-        violations = [vars(found) for found in error.violations] if isinstance(error, Refused) else []
+        violations = [found.as_dict() for found in error.violations] if isinstance(error, Refused) else []
         emit({"error": message, "exit_code": code, "violations": violations}, message, as_json)
     typer.echo(f"error: {message}", err=True)
     return code

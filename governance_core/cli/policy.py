@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson
+from governance_core.cli.output import emit
 
 policy = typer.Typer(help="Show what must hold.", no_args_is_help=True)
 app.add_typer(policy, name="policy")

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson
+from governance_core.cli.output import emit
 from governance_core.core import Bound, UsageError
 
 

@@ -1,4 +1,4 @@
-"""The verb `report`."""
+"""`governance report`: pages for people, made from what was recorded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from uuid import UUID
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson
+from governance_core.cli.output import emit
 
 reports = typer.Typer(help="Pages for people, made from what was recorded.", no_args_is_help=True)
 app.add_typer(reports, name="report")

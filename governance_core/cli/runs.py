@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.output import AsJson, emit
+from governance_core.cli.options import AsJson
+from governance_core.cli.output import emit
 
 runs = typer.Typer(help="Look after the runs of this project.", no_args_is_help=True)
 app.add_typer(runs, name="runs")
