@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from governance_core.core import DISTRIBUTION, GovernanceError, Refused, UsageError, installation
-from governance_core.policy import effective, load_governance_file
+from governance_core.policy import ENVIRONMENTS, GOVERNANCE_FILE, RISK_TIERS, effective, load_governance_file
 from governance_core.project import (
     ANSWERS_FILE,
     PROJECT_FILE,
@@ -19,9 +19,6 @@ from governance_core.project import (
     template_state,
 )
 
-ENVIRONMENTS = ("local", "staging", "production")
-TIERS = ("minimal", "limited", "high")  # the laxest first
-POLICY_FILE = "governance.yaml"
 PACKAGE = "governance_core"
 
 
@@ -104,9 +101,9 @@ def _is_release(recorded: str) -> bool:
 
 def _policy(root: Path, project: Project) -> Iterator[Finding]:
     try:
-        file = load_governance_file(root / POLICY_FILE)
+        file = load_governance_file(root / GOVERNANCE_FILE)
     except UsageError as error:
-        yield Finding("policy-invalid", POLICY_FILE, " ".join(str(error).split()))
+        yield Finding("policy-invalid", GOVERNANCE_FILE, " ".join(str(error).split()))
         return
     broken: dict[tuple[str, str], list[str]] = {}
     for environment in ENVIRONMENTS:
@@ -122,7 +119,7 @@ def _policy(root: Path, project: Project) -> Iterator[Finding]:
             )
             broken.setdefault(("policy-no-bounds", message), []).append(environment)
     for (rule, message), environments in broken.items():
-        yield Finding(rule, POLICY_FILE, f"{message} ({', '.join(environments)})")
+        yield Finding(rule, GOVERNANCE_FILE, f"{message} ({', '.join(environments)})")
 
 
 def _risk_tier(project: Project, report: Report) -> None:
@@ -135,7 +132,7 @@ def _risk_tier(project: Project, report: Report) -> None:
         message = f"the risk tier was not compared with the last production decision: no store ({_one_line(error)})"
         report.notes.append(message)
         return
-    if decided and TIERS.index(project.risk_tier) < TIERS.index(decided):
+    if decided and RISK_TIERS.index(project.risk_tier) < RISK_TIERS.index(decided):
         message = f"risk_tier is {project.risk_tier}, and the last production decision was made under {decided}"
         report.findings.append(Finding("risk-tier-lowered", PROJECT_FILE, f"{message}; set it back"))
 

@@ -25,12 +25,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show each value of the effective policy, where it comes from, and the hash of all values."""
-    from governance_core.policy import effective, load_governance_file
+    from governance_core.policy import GOVERNANCE_FILE, effective, load_governance_file
     from governance_core.project import find_root, load_project
 
     root = find_root()
     project = load_project(root)
-    asked = load_governance_file(root / "governance.yaml")
+    asked = load_governance_file(root / GOVERNANCE_FILE)
     held = effective(environment, project.risk_tier, asked, project.problem)
     values = held.by_key()
     width = max(map(len, values))

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Literal
 
-INFINITY = math.inf
 _SHARE = (0.0, 1.0)
-_ERROR = (0.0, INFINITY)
+_ERROR = (0.0, math.inf)
 _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(
         ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "brier_score"),
         _SHARE,
     ),
     **dict.fromkeys(("mae", "mse", "rmse", "mape", "median_absolute_error", "log_loss"), _ERROR),
-    **dict.fromkeys(("r2", "explained_variance"), (-INFINITY, 1.0)),
+    **dict.fromkeys(("r2", "explained_variance"), (-math.inf, 1.0)),
     "matthews_corrcoef": (-1.0, 1.0),
     "rows": _ERROR,
     "missing_fraction": _SHARE,
@@ -55,10 +54,10 @@ def impossibility(metric: str, value: object) -> str | None:
     try:
         number = float(value)
     except OverflowError:
-        number = INFINITY
+        number = math.inf
     if not math.isfinite(number):
         return "is not finite"
-    low, high = _RANGES.get(metric, (-INFINITY, INFINITY))
+    low, high = _RANGES.get(metric, (-math.inf, math.inf))
     if not low <= number <= high:
         return f"is outside the possible range [{low}, {high}]"
     return None

@@ -13,7 +13,8 @@ from governance_core.core import Refused, UsageError, Violation
 from governance_core.ledger import Event, Holders
 from governance_core.lifecycle.eligibility import evidence_of
 from governance_core.lifecycle.protocol import StageLedger
-from governance_core.policy import EffectivePolicy, effective, load_governance_file
+from governance_core.pipelines.submission import project_policy
+from governance_core.policy import EffectivePolicy
 from governance_core.project import Project, load_project
 from governance_core.registry import chains, versions
 from governance_core.registry.actors import Actor, current_actor
@@ -53,8 +54,7 @@ class Case:
             UsageError: if governance.yaml cannot be read.
             Refused: if it is laxer than the baseline.
         """
-        governance_file = load_governance_file(self.root / "governance.yaml")
-        return effective(environment, self.project.risk_tier, governance_file, self.project.problem)
+        return project_policy(self.root, self.project, environment)
 
     def stages(self, policy: EffectivePolicy | None) -> StageLedger:
         """Return the model's stages."""

@@ -7,20 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
 from zenml.client import Client
+from zenml.constants import ENV_ZENML_ACTIVE_STACK_ID
 from zenml.enums import ModelStages
 from zenml.models import PipelineRunResponse
 from zenml.utils import source_utils
 
-from governance_core.core import GovernanceError, Refused, UsageError
+from governance_core.core import GovernanceError, Refused, UsageError, read_yaml
 from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
 from governance_core.project import load_project
 from governance_core.registry.sources import platform_role
-
-ACTIVE_STACK_VARIABLE = "ZENML_ACTIVE_STACK_ID"
 
 
 class RunFailed(GovernanceError):  # noqa: N818 - what happened, not an error of this program
@@ -62,7 +60,7 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
     """
     path = root / "configs" / f"{environment}.yaml"
     configuration = _configuration(path)
-    os.environ[ACTIVE_STACK_VARIABLE] = _stack_id(environment, configuration)
+    os.environ[ENV_ZENML_ACTIVE_STACK_ID] = _stack_id(environment, configuration)
     os.environ[ENVIRONMENT_VARIABLE] = environment
     source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
     # ZenML cannot read an empty file.
@@ -79,13 +77,10 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
 
 
 def _configuration(path: Path) -> dict[str, Any]:
-    try:
-        configuration = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError as error:
+    if not path.exists():
         there = ", ".join(sorted(file.name for file in path.parent.glob("*.yaml"))) or "none"
-        raise UsageError(f"{path} does not exist; configurations there: {there}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise UsageError(f"{path} does not exist; configurations there: {there}")
+    configuration = read_yaml(path) or {}
     if not isinstance(configuration, dict):
         raise UsageError(f"{path} must hold a mapping")
     return configuration

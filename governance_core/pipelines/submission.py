@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from governance_core.core import DISTRIBUTION, installation, this_process
-from governance_core.policy import EffectivePolicy, effective, load_governance_file
+from governance_core.policy import GOVERNANCE_FILE, EffectivePolicy, effective, load_governance_file
 from governance_core.project import (
     Project,
     governed_digest,
@@ -40,7 +40,8 @@ def project_policy(root: Path, project: Project, environment: str) -> EffectiveP
         UsageError: if governance.yaml cannot be read or the environment is unknown.
         Refused: if governance.yaml is laxer than the baseline.
     """
-    return effective(environment, project.risk_tier, load_governance_file(root / "governance.yaml"), project.problem)
+    asked = load_governance_file(root / GOVERNANCE_FILE)
+    return effective(environment, project.risk_tier, asked, project.problem)
 
 
 def collect(root: Path) -> Submission:

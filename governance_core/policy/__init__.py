@@ -1,6 +1,14 @@
 """What must hold: the shipped baseline, tightened by a project's governance.yaml, never loosened."""
 
-from governance_core.policy.file import GovernanceFile, load_governance_file
-from governance_core.policy.merge import EffectivePolicy, effective
+from governance_core.policy.file import GOVERNANCE_FILE, GovernanceFile, load_governance_file
+from governance_core.policy.merge import ENVIRONMENTS, RISK_TIERS, EffectivePolicy, effective
 
-__all__ = ["EffectivePolicy", "GovernanceFile", "effective", "load_governance_file"]
+__all__ = [
+    "ENVIRONMENTS",
+    "GOVERNANCE_FILE",
+    "RISK_TIERS",
+    "EffectivePolicy",
+    "GovernanceFile",
+    "effective",
+    "load_governance_file",
+]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from governance_core.core import UsageError, impossibility
+from governance_core.core import UsageError, impossibility, read_yaml
+
+GOVERNANCE_FILE = "governance.yaml"
 
 
 def _possible(limits: Any) -> Any:
@@ -75,11 +76,7 @@ def load_governance_file(path: Path) -> GovernanceFile:
         UsageError: if it cannot be read or holds what it may not; names the file, each key and what is allowed.
     """
     try:
-        return GovernanceFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from error
+        return GovernanceFile.model_validate(read_yaml(path) or {})
     except ValidationError as error:
         problems = "".join(f"\n  - {_explained(problem)}" for problem in error.errors())
         raise UsageError(f"{path} is not valid:{problems}") from error

@@ -10,12 +10,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from governance_core.core import Bound, Refused, UsageError, Violation, digest
-from governance_core.policy.file import GovernanceFile, Section
+from governance_core.policy.file import GOVERNANCE_FILE, GovernanceFile, Section
 
 Environment = Literal["local", "staging", "production"]
 RiskTier = Literal["minimal", "limited", "high"]
 Problem = Literal["classification", "regression"]
-FILE = "governance.yaml"
+ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
+RISK_TIERS: tuple[str, ...] = get_args(RiskTier)  # the laxest first
 
 
 class _Frozen(BaseModel):
@@ -104,10 +105,11 @@ def effective(
         if value not in get_args(known):
             raise UsageError(f"unknown {what} {value!r}; known: {', '.join(get_args(known))}")
     merge = _Merge(_baseline_values(environment, risk_tier, problem))
-    for name in ("every", environment) if governance_file else ():
-        merge.tighten(f"policy.{name}", getattr(cast(GovernanceFile, governance_file).policy, name))
+    asked = (governance_file or GovernanceFile()).policy
+    merge.tighten("policy.every", asked.every)
+    merge.tighten(f"policy.{environment}", getattr(asked, environment))
     if merge.violations:
-        raise Refused(f"the policy in {FILE}", merge.violations)
+        raise Refused(f"the policy in {GOVERNANCE_FILE}", merge.violations)
     return EffectivePolicy.model_validate(
         _nested(merge.values)
         | {"environment": environment, "risk_tier": risk_tier, "problem": problem}
@@ -150,7 +152,7 @@ class _Merge:
     def _set(self, key: str, value: Any) -> None:
         if self.values.get(key) != value:
             self.values[key] = value
-            self.sources[key] = FILE
+            self.sources[key] = GOVERNANCE_FILE
 
 
 def _laxer(key: str, value: Any, held: Any) -> bool:

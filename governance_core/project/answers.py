@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from governance_core.core import UsageError
+from governance_core.core import UsageError, read_yaml
 
 PROJECT_FILE = "governance/project.yaml"
 ANSWERS_FILE = ".copier-answers.yml"
@@ -87,13 +86,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: if the file is missing, is not YAML or holds something else than a mapping.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
-        raise UsageError(f"{path} cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    data = read_yaml(path)
     if not isinstance(data, dict):
         raise UsageError(f"{path} must hold a mapping of names to values")
     return data

@@ -70,7 +70,7 @@ def test_the_answers_are_read(project: Path) -> None:
         ('risk_tier: "limited"', 'risk_tier: "none"', "risk_tier: Input should be 'minimal', 'limited' or 'high'"),
         ('positive_label: "malignant"\n', "", "positive_label belongs to problem: classification"),
         ("model_name:", "modelname:", "model_name: Field required"),
-        ('problem: "classification"', "problem: [", "is not YAML"),
+        ('problem: "classification"', "problem: [", "is not valid YAML"),
     ],
 )
 def test_a_broken_answer_is_a_usage_error_that_names_it(project: Path, old: str, new: str, said: str) -> None:
