@@ -14,6 +14,7 @@ from zenml.client import Client
 from zenml.enums import ArtifactType
 from zenml.materializers.built_in_materializer import DEFAULT_FILENAME
 from zenml.models import ArtifactVersionResponse
+from zenml.utils.pagination_utils import depaginate
 
 from governance_core.core import Refused, Violation, digest, installation
 from governance_core.gates import judge_metrics
@@ -92,9 +93,8 @@ def _trained(model: Model) -> Iterator[ModelVersion]:
 
 
 def _models(version: ModelVersion) -> list[ArtifactVersionResponse]:
-    return list(
-        Client().list_artifact_versions(model_version_id=UUID(version.id), type=ArtifactType.MODEL, hydrate=True)
-    )
+    found = Client().list_artifact_versions
+    return list(depaginate(found, model_version_id=UUID(version.id), type=ArtifactType.MODEL, hydrate=True))
 
 
 def _producer(models: list[ArtifactVersionResponse]) -> RunRecord | None:

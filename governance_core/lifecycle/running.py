@@ -102,13 +102,18 @@ def _stack_id(environment: str, configuration: dict[str, Any]) -> str:
 def _require_model(pipeline: GovernedPipeline) -> None:
     # ZenML would start the run and fail it without a word.
     model = pipeline.configuration.model
-    if model is None or model.version not in ModelStages.values():
+    if model is None:
+        return
+    by_stage = model.version in ModelStages.values()
+    if not (by_stage or str(model.version).isdecimal()):  # any other name is that of a version to be made
         return
     try:
         Client().get_model_version(model.name, model.version, hydrate=False)
     except KeyError as error:
-        missing = f"no version of {model.name} is in {model.version}"
-        raise UsageError(f"{missing}, which pipeline '{pipeline.name}' reads; promote one first") from error
+        missing = f"in {model.version}; promote one first" if by_stage else model.version
+        raise UsageError(
+            f"pipeline '{pipeline.name}' cannot run: model {model.name} has no version {missing}"
+        ) from error
 
 
 def _failure(pipeline: GovernedPipeline) -> RunFailed:

@@ -150,6 +150,21 @@ def test_a_model_artifact_that_another_run_made(scratch: Scratch) -> None:
     assert rules(scratch, "staging") == {"foreign-model-artifact"}
 
 
+def test_each_of_many_model_artifacts_is_looked_at(scratch: Scratch) -> None:
+    from zenml import Model, link_artifact_to_model, save_artifact
+    from zenml.client import Client
+    from zenml.enums import ArtifactType
+
+    from governance_core.lifecycle import eligibility
+
+    Client().create_model(scratch.project.model_name)
+    orphans(scratch, 1)
+    for number in range(21):  # more than a page of ZenML's
+        saved = save_artifact(number, f"{scratch.package}-{number}", artifact_type=ArtifactType.MODEL)
+        link_artifact_to_model(saved, Model(name=scratch.project.model_name, version=1))
+    assert len(eligibility._models(newest(scratch))) == 21
+
+
 def test_a_model_that_was_saved_by_hand(scratch: Scratch) -> None:
     code = """
 from zenml import save_artifact

@@ -95,10 +95,13 @@ def test_the_working_directory_does_not_matter(
     assert os.environ["GOVERNANCE_ENVIRONMENT"] == "staging"
 
 
-def test_a_pipeline_that_reads_a_stage_which_nobody_holds_says_so(scratch: Scratch, submit: Any) -> None:
+@pytest.mark.parametrize("version", ["production", 99, "99"])
+def test_a_pipeline_that_reads_a_version_which_does_not_exist_says_so(
+    scratch: Scratch, submit: Any, version: str | int
+) -> None:
     from zenml import Model
 
     scratch.write("configs/local.yaml", "")
-    reader = scratch.module.training.with_options(model=Model(name=scratch.project.model_name, version="production"))
-    with pytest.raises(UsageError, match=r"no version of \w+ is in production, which pipeline 'training' reads"):
+    reader = scratch.module.training.with_options(model=Model(name=scratch.project.model_name, version=version))
+    with pytest.raises(UsageError, match=rf"pipeline 'training' cannot run: model \w+ has no version (in )?{version}"):
         submit("local", reader)
