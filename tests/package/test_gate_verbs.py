@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 from support.rendering import render
 
-from governance_core.cli import app
 from governance_core.cli.app import main
 from governance_core.core import Conflict, Refused, UsageError, Violation
 from governance_core.policy import EffectivePolicy
@@ -157,7 +156,7 @@ def test_an_error_is_one_message_and_with_json_one_document(
     def fails() -> None:
         raise error
 
-    monkeypatch.setattr(app, "app", fails)
+    monkeypatch.setattr("governance_core.project.find_root", fails)
     said = f"error: {answer['error']}\n"
     assert governance("policy", "show") == (answer["exit_code"], "", said)
     code, out, err = governance("policy", "show", "--json")
@@ -165,4 +164,4 @@ def test_an_error_is_one_message_and_with_json_one_document(
     assert json.loads(out) == answer
     monkeypatch.setattr("sys.argv", ["governance", "--debug", "policy", "show"])
     with pytest.raises(type(error)):
-        app.main()
+        main()

@@ -210,6 +210,16 @@ class TestApprovals:
         person("trainer@example.com")
         assert rules(lambda: approve(high.root, 1, "production")) == {"own-approval"}
 
+    def test_an_approved_version_whose_model_file_changed_is_refused(
+        self, high: Scratch, person: Callable[[str], None]
+    ) -> None:
+        for name in ("ada", "grace"):
+            person(name)
+            approve(high.root, 1, "production")
+        file = model_files(high, 1)[0]
+        file.write_bytes(file.read_bytes() + b" ")
+        assert rules(lambda: promote(high.root, "production", version=1)) == {"artifact-changed"}
+
     def test_an_approval_counts_for_its_version_only(self, high: Scratch, person: Callable[[str], None]) -> None:
         for name in ("ada", "grace"):
             person(name)
