@@ -1,4 +1,4 @@
-"""Three trained versions for every test that promotes: training costs seconds, putting them back milliseconds."""
+"""What many tests of the package share: the command line, and three versions that are trained once and put back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.command_line import Governance, command_line
 from support.scratch import Scratch
 
 
@@ -31,3 +32,9 @@ def trained(three_versions: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
     with put_back(three_versions):
         yield three_versions
+
+
+@pytest.fixture
+def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
+    """Return the command line, to be called with the words behind ``governance``."""
+    return command_line(monkeypatch, capsys)

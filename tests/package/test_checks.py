@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.rendering import project_copy
+from support.command_line import Governance
+from support.rendering import edit, project_copy
 from support.stages import change, model_with_versions, stage_ledger
 
 from governance_core import checks
-from governance_core.cli.app import main
 from governance_core.core import Installation, version
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -31,22 +31,8 @@ def project(tmp_path: Path) -> Path:
     return project_copy(tmp_path / "project")
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{old!r} is not in {path}"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
 def broken(project: Path) -> list[tuple[str, str]]:
     return [(finding.rule, finding.path) for finding in checks.check(project).findings]
-
-
-def governance(project: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(sys, "argv", ["governance", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0)
 
 
 @pytest.mark.parametrize("problem", ["classification", "regression"])
@@ -197,23 +183,28 @@ def test_a_store_that_cannot_be_reached_is_said_plainly(project: Path, monkeypat
 
 
 def test_the_verb_prints_one_line_a_finding_and_ends_with_3(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
 ) -> None:
-    assert governance(project / "src", monkeypatch, "check") == 0
-    assert "everything holds" in capsys.readouterr().out
+    monkeypatch.chdir(project / "src")
+    code, out, _ = governance("check")
+    assert code == 0
+    assert "everything holds" in out
     (project / "CODEOWNERS").unlink()
-    assert governance(project, monkeypatch, "check") == 3
-    out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("governed-deleted: CODEOWNERS: a governed file is missing; bring it back with")
-    assert governance(project, monkeypatch, "check", "--json") == 3
-    document = json.loads(capsys.readouterr().out)
+    code, out, _ = governance("check")
+    assert code == 3
+    assert out.startswith("governed-deleted: CODEOWNERS: a governed file is missing; bring it back with")
+    code, out, _ = governance("check", "--json")
+    assert code == 3
+    document = json.loads(out)
     assert document["holds"] is False
     assert document["findings"][0]["rule"] == "governed-deleted"
     assert document["notes"]
 
 
 def test_outside_a_project_the_verb_ends_with_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
 ) -> None:
-    assert governance(tmp_path, monkeypatch, "check") == 2
-    assert "is not inside a governed project" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    code, _, err = governance("check")
+    assert code == 2
+    assert "is not inside a governed project" in err

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.scratch import Scratch, scratch_project
+from support.scratch import OWN_EVALUATOR, Scratch, scratch_project
 
 from governance_core.core import Refused
 
@@ -107,19 +107,8 @@ def plain():
 
 
 def test_an_evaluator_counts_as_long_as_policy_names_it(scratch: Scratch) -> None:
-    code = """
-@step
-def score(model: ClassifierMixin, data: pd.DataFrame) -> Annotated[dict[str, float], "metrics"]:
-    score = float(model.score(data[["x"]], data["label"]))
-    return {"accuracy": score, "precision": score, "recall": score}
-
-@governed_pipeline
-def own():
-    data = validate_data_quality(load())
-    validate_model_performance(score(train(data), data))
-"""
     scratch.write("governance.yaml", f"policy: {{every: {{evaluators: [{scratch.package}.own.score]}}}}")
-    scratch.add("own", code).own()
+    scratch.add("own", OWN_EVALUATOR).own()
     assert rules(scratch) == set()
     scratch.write("governance.yaml", "policy: {}")
     assert rules(scratch) == {"evaluation-missing"}

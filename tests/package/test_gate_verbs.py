@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from support.command_line import Governance
 from support.rendering import render
 
 from governance_core.cli.app import main
 from governance_core.core import Conflict, Refused, UsageError, Violation
 from governance_core.policy import EffectivePolicy
-
-Governance = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
-    """Run the command line; returns exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["governance", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
-
 
 GOOD = pl.DataFrame({"a": [float(i) for i in range(100)], "b": ["x"] * 100})
 BAD = pl.DataFrame({"a": [1.0, float("nan"), None], "b": ["x", None, None], "hollow": [None] * 3})

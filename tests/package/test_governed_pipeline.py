@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.scratch import Scratch
+from support.scratch import OWN_EVALUATOR, Scratch
 
 from governance_core.core import Refused, UsageError
 
@@ -132,18 +132,7 @@ def test_a_folder_that_shadows_the_package_does_not_count(scratch: Scratch, stor
 
 
 def test_an_evaluator_that_policy_names_counts(scratch: Scratch) -> None:
-    code = """
-@step
-def score(model: ClassifierMixin, data: pd.DataFrame) -> Annotated[dict[str, float], "metrics"]:
-    score = float(model.score(data[["x"]], data["label"]))
-    return {"accuracy": score, "precision": score, "recall": score}
-
-@governed_pipeline
-def own():
-    data = validate_data_quality(load())
-    validate_model_performance(score(train(data), data))
-"""
-    module = scratch.add("own", code)
+    module = scratch.add("own", OWN_EVALUATOR)
     assert refused(module.own).keys() == {"evaluation-missing"}
     scratch.write("governance.yaml", f"policy: {{every: {{evaluators: [{scratch.package}.own.score]}}}}")
     assert module.own().status == "completed"

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
+from support.command_line import Governance
 from support.scratch import Scratch
 
-from governance_core.cli.app import main
 
-
-@pytest.fixture
-def governance(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command line in the project; returns exit code, stdout and stderr."""
+@pytest.fixture(autouse=True)
+def in_the_project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(scratch.root)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["governance", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 def test_versions_with_stage_metrics_gates_and_approvals(
-    scratch: Scratch, governance: Any, monkeypatch: pytest.MonkeyPatch
+    scratch: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from zenml.client import Client
 
@@ -56,7 +43,7 @@ def test_versions_with_stage_metrics_gates_and_approvals(
     assert len(governance("model", "list", "--limit", 1)[1].splitlines()) == 2
 
 
-def test_an_unknown_version_is_wrong_usage(scratch: Scratch, governance: Any) -> None:
+def test_an_unknown_version_is_wrong_usage(scratch: Scratch, governance: Governance) -> None:
     scratch.module.training()
     code, out, err = governance("model", "show", "--version", 9)
     assert (code, out) == (2, "")

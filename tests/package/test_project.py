@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from support.rendering import commit_all, git, project_copy
+from support.rendering import commit_all, edit, git, project_copy
 
 from governance_core.core import UsageError, version
 from governance_core.project import (
@@ -27,12 +27,6 @@ ANSWERS = ".copier-answers.yml"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return project_copy(tmp_path / "de st" / "prøject")
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{old!r} is not in {path}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def rules(findings: list[Finding]) -> list[tuple[str, str]]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import pytest
+from support.command_line import Governance
 from support.scratch import Scratch
 from support.stages import chain_problems, held, recorded
 from support.trained import journal, model_files, model_of
-from typer.testing import CliRunner
 from zenml.client import Client
 
-from governance_core.cli.app import VERBS, app
 from governance_core.core import Refused, UsageError
 from governance_core.lifecycle.approval import approve
 from governance_core.lifecycle.promotion import promote
@@ -360,47 +358,42 @@ class TestRollback:
 class TestCommands:
     """The verbs, as a user types them: what they print and with which code they end."""
 
-    def governance(self, *arguments: str) -> tuple[int, str]:
-        for verbs in VERBS:
-            import_module(f"governance_core.cli.{verbs}")
-        done = CliRunner().invoke(app, arguments)
-        code = getattr(done.exception, "exit_code", done.exit_code)
-        return code, done.stdout
-
-    def test_the_way_of_a_version(self, trained: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_way_of_a_version(
+        self, trained: Scratch, monkeypatch: pytest.MonkeyPatch, governance: Governance
+    ) -> None:
         monkeypatch.chdir(trained.root / "src")
-        code, shown = self.governance("promote", "--version", "1", "--to-stage", "staging", "--json")
+        code, shown, _ = governance("promote", "--version", "1", "--to-stage", "staging", "--json")
         assert (code, json.loads(shown)["version"]["number"]) == (0, 1)
-        assert self.governance("promote", "--from-stage", "staging", "--to-stage", "production")[0] == 0
-        assert self.governance("promote", "--version", "2", "--to-stage", "production")[0] == 3
-        assert self.governance("rollback")[0] == 3
-        assert self.governance("rollback", "--to-version", "0")[0] == 2
-        assert self.governance("promote", "--version", "0", "--to-stage", "staging")[0] == 2
-        assert self.governance("approve", "--version", "2", "--to-stage", "production")[0] == 3
+        assert governance("promote", "--from-stage", "staging", "--to-stage", "production")[0] == 0
+        assert governance("promote", "--version", "2", "--to-stage", "production")[0] == 3
+        assert governance("rollback")[0] == 3
+        assert governance("rollback", "--to-version", "0")[0] == 2
+        assert governance("promote", "--version", "0", "--to-stage", "staging")[0] == 2
+        assert governance("approve", "--version", "2", "--to-stage", "production")[0] == 3
         monkeypatch.setenv("GOVERNANCE_ACTOR", "ada@example.org")
-        code, shown = self.governance("approve", "--version", "2", "--to-stage", "production", "--json")
+        code, shown, _ = governance("approve", "--version", "2", "--to-stage", "production", "--json")
         assert (code, json.loads(shown)["given"]) == (0, 1)
-        code, shown = self.governance("ledger", "verify", "--json")
+        code, shown, _ = governance("ledger", "verify", "--json")
         assert (code, json.loads(shown)["holds"]) == (0, True)
-        code, shown = self.governance("ledger", "log", "--limit", "3")
+        code, shown, _ = governance("ledger", "log", "--limit", "3")
         assert code == 0
         assert [line.split()[3] for line in shown.splitlines()] == ["approval", "refusal", "refusal"]
         assert "ada@example.org (unverified)" in shown
-        code, shown = self.governance("ledger", "log", "--json")
+        code, shown, _ = governance("ledger", "log", "--json")
         assert json.loads(shown)["events"][0]["kind"] == "approval"
 
     def test_a_ledger_that_does_not_hold_and_its_repair(
-        self, trained: Scratch, monkeypatch: pytest.MonkeyPatch
+        self, trained: Scratch, monkeypatch: pytest.MonkeyPatch, governance: Governance
     ) -> None:
         to_production(trained, 1)
         monkeypatch.chdir(trained.root)
         by_hand = Client().get_model_version(trained.project.model_name, 2)
         Client().update_model_version(trained.project.model_name, by_hand.id, stage="production", force=True)
-        code, shown = self.governance("ledger", "verify", "--json")
+        code, shown, _ = governance("ledger", "verify", "--json")
         assert (code, json.loads(shown)["holds"]) == (3, False)
-        assert "the registry has version 2" in self.governance("ledger", "verify")[1]
-        assert self.governance("promote", "--version", "2", "--to-stage", "staging")[0] == 3
-        assert "has again what the ledger says" in self.governance("ledger", "repair", "--reason", "by hand")[1]
-        assert "nothing was changed" in self.governance("ledger", "repair")[1]
+        assert "the registry has version 2" in governance("ledger", "verify")[1]
+        assert governance("promote", "--version", "2", "--to-stage", "staging")[0] == 3
+        assert "has again what the ledger says" in governance("ledger", "repair", "--reason", "by hand")[1]
+        assert "nothing was changed" in governance("ledger", "repair")[1]
         assert production(trained) == [1]
-        assert self.governance("ledger", "verify")[0] == 0
+        assert governance("ledger", "verify")[0] == 0

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.command_line import Governance
 from support.scratch import Scratch
 from zenml.utils.time_utils import utc_now
 
@@ -368,24 +369,18 @@ def test_whoever_runs_a_pipeline_sends_its_notice(
 
 
 def test_the_verb_says_what_it_sent_and_with_json_stdout_holds_nothing_else(
-    scratch: Scratch, module: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scratch: Scratch, module: Any, monkeypatch: pytest.MonkeyPatch, governance: Governance
 ) -> None:
-    from governance_core.cli.app import main
     from governance_core.lifecycle import settle as settling
-
-    def governance(*arguments: str) -> str:
-        monkeypatch.setattr("sys.argv", ["governance", *arguments])
-        with pytest.raises(SystemExit, match="0"):
-            main()
-        return capsys.readouterr().out
 
     monkeypatch.chdir(scratch.root)
     monkeypatch.setattr(settling, "send", print)
     module.good()
-    capsys.readouterr()
-    (notice,) = json.loads(governance("runs", "settle", "--json"))["notices"]
-    assert (notice["pipeline"], notice["status"]) == ("good", "completed")
-    assert governance("runs", "settle") == "no notice is due\n"
+    code, out, _ = governance("runs", "settle", "--json")
+    (notice,) = json.loads(out)["notices"]
+    assert (code, notice["pipeline"], notice["status"]) == (0, "good", "completed")
+    assert governance("runs", "settle")[:2] == (0, "no notice is due\n")
     module.good()
-    capsys.readouterr()
-    assert governance("runs", "settle").endswith(": completed\n1 notices sent\n")
+    code, out, _ = governance("runs", "settle")
+    assert code == 0
+    assert out.endswith(": completed\n1 notices sent\n")

@@ -60,6 +60,19 @@ def training(rows: int = 120, min_accuracy: float = 0.5):
     validate_model_performance(metrics, min_accuracy=min_accuracy)
 '''
 
+# A pipeline with an evaluation step of the team's own.
+OWN_EVALUATOR = """
+@step
+def score(model: ClassifierMixin, data: pd.DataFrame) -> Annotated[dict[str, float], "metrics"]:
+    score = float(model.score(data[["x"]], data["label"]))
+    return {"accuracy": score, "precision": score, "recall": score}
+
+@governed_pipeline
+def own():
+    data = validate_data_quality(load())
+    validate_model_performance(score(train(data), data))
+"""
+
 
 class Scratch:
     """A project; ``module`` is its imported package, in which `write` puts more code."""

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from copier import VcsRef, run_update
 from support.releases import release, scratch_clone, update
-from support.rendering import ROOT, commit_all, copy_template, files, git, start_repository
+from support.rendering import ROOT, commit_all, copy_template, edit, files, git, start_repository
 
 from governance_core.project import file_class, governed_findings
 
@@ -40,12 +40,6 @@ def project(platform: Path, tmp_path: Path) -> Path:
 
 def of_class(root: Path, *classes: str) -> dict[str, bytes]:
     return {path: content for path, content in files(root).items() if file_class(path) in classes}
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text, f"{old!r} is not in {path}"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 @pytest.mark.parametrize("answers", ANSWERS)
