@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from governance_core.core import Refused, Violation
-from governance_core.ledger import Event, verify
+from governance_core.core import Refused
+from governance_core.ledger import Event
 from governance_core.lifecycle.case import Case
+from governance_core.lifecycle.verification import chain_violations
 
 
 def repair(root: Path, *, model: str | None = None, reason: str = "") -> Event | None:
@@ -20,7 +21,6 @@ def repair(root: Path, *, model: str | None = None, reason: str = "") -> Event |
     case = Case.open(root, model)
     with case.recording_refusals({"action": "repair", "reason": reason}):
         stages = case.stages(None)
-        found = verify(stages.chain.name, stages.chain.records())
-        if breaks := [Violation("chain-broken", str(place)) for place in found]:
+        if breaks := chain_violations(stages.chain, stages.chain.records()):
             raise Refused(f"Repairing the stages of {case.model.name}", breaks)
         return stages.restore(reason)

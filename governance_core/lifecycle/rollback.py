@@ -11,10 +11,11 @@ from uuid import UUID
 from zenml.client import Client
 
 from governance_core.core import GovernanceError, Refused, Violation
-from governance_core.ledger import Holders, Served, is_held_by, moved, parse, production_history, verify
+from governance_core.ledger import Holders, Served, is_held_by, moved, parse, production_history
 from governance_core.lifecycle.case import Case, Decision
 from governance_core.lifecycle.eligibility import judge
 from governance_core.lifecycle.protocol import Change
+from governance_core.lifecycle.verification import chain_violations
 from governance_core.policy import EffectivePolicy
 from governance_core.registry import versions
 from governance_core.registry.chains import Chain
@@ -86,8 +87,7 @@ def _policy(case: Case) -> tuple[EffectivePolicy | None, list[Violation]]:
 
 def _intact_history(chain: Chain) -> list[Served]:
     records = list(chain.records())
-    breaks = [Violation("chain-broken", str(found)) for found in verify(chain.name, records)]
-    if breaks:
+    if breaks := chain_violations(chain, records):
         raise Refused("Rolling back", breaks)
     return production_history(parse(text) for _, text in records)
 

@@ -6,7 +6,7 @@ the model's description notices the careless; only a head that was signed and ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,11 +93,16 @@ def verify_ledger(root: Path, model: str | None = None) -> Verification:
     )
 
 
+def chain_violations(chain: Chain, records: Iterable[tuple[str, str]]) -> list[Violation]:
+    """Return every place where a chain that was read, oldest record first, does not hold."""
+    return [Violation("chain-broken", str(found)) for found in verify(chain.name, records)]
+
+
 class _ReadChain:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         records = list(chain.records())
-        self.violations = [Violation("chain-broken", str(found)) for found in verify(chain.name, records)]
+        self.violations = chain_violations(chain, records)
         self.events: dict[int, Event] = {}
         for _, text in records:
             with suppress(ValueError):  # reported by verify

@@ -1,1 +1,1 @@
-"""The only code that reads or writes runs, versions, stages and chains in ZenML."""
+"""What governance keeps in ZenML and reads from it: chains, claims, stages, versions, runs, and who acts."""

@@ -140,11 +140,7 @@ class Chain:
 
     def _created_id(self) -> UUID:
         if self._id is None:
-            try:
-                self._id = Client().create_model(self.name).id
-            except EntityExistsError:
-                self._id = find_model_id(self.name)
-        assert self._id is not None
+            self._id = created_model_id(self.name)
         return self._id
 
 
@@ -152,6 +148,16 @@ def find_model_id(name: str) -> UUID | None:
     """Return the id of the model of exactly this name; ZenML's own look-up also takes a prefix of it."""
     found = Client().list_models(name=f"equals:{name}", size=1).items
     return found[0].id if found else None
+
+
+def created_model_id(name: str) -> UUID:
+    """Return the id of the model of this name, which is made where there is none."""
+    try:
+        return find_model_id(name) or Client().create_model(name).id
+    except EntityExistsError:
+        if made_meanwhile := find_model_id(name):
+            return made_meanwhile
+        raise
 
 
 def journal(project_slug: str) -> Chain:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
-from uuid import UUID
 
 from zenml.client import Client
 from zenml.exceptions import EntityExistsError
@@ -18,7 +17,7 @@ from zenml.models import ModelVersionRequest, ModelVersionResponse
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import process_state, this_process
-from governance_core.registry.chains import find_model_id
+from governance_core.registry.chains import created_model_id
 
 LEASE = timedelta(seconds=60)  # how long a claimant on another machine may take between claim and notice
 
@@ -34,7 +33,7 @@ class Claims:
 
         A claim whose owner died is taken over, by one, if ``still_open`` says that the owner had not acted before.
         """
-        model = self._model_id()
+        model = created_model_id(self._name)
         for name in _attempts(key):
             request = ModelVersionRequest(
                 model=model, project=Client().active_project.id, name=name, description=json.dumps(this_process())
@@ -47,14 +46,6 @@ class Claims:
                 if not (_is_abandoned(claim) and still_open()):
                     return False
         raise AssertionError("unreachable: there are always further attempts")
-
-    def _model_id(self) -> UUID:
-        if found := find_model_id(self._name):
-            return found
-        try:
-            return Client().create_model(self._name).id
-        except EntityExistsError:
-            return self._model_id()
 
 
 def _attempts(key: str) -> Iterator[str]:
