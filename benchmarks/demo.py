@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = ROOT / "build" / "bench"
 DEMO, STORE, STEPS = SCRATCH / "demo", SCRATCH / "demo-store", SCRATCH / "steps.json"
 OPEN_ZENML = "from zenml.client import Client; Client().zen_store"
+ENVIRONMENT = {**os.environ, "ZENML_CONFIG_PATH": str(STORE), "ZENML_ANALYTICS_OPT_IN": "false"}
 PUBLIC_DEMO_PACKAGES, PUBLIC_DEMO_MEGABYTES, SHARE = 290, 1400, 0.6
 
 
@@ -32,17 +33,15 @@ def play(uv: str) -> list[dict[str, float | str]]:
 
 def opening(rounds: int = 5) -> float:
     """Return the median CPU seconds of importing ZenML and opening its client in the project's environment."""
-    env = {**os.environ, "ZENML_CONFIG_PATH": str(STORE), "ZENML_ANALYTICS_OPT_IN": "false"}
     command = [".venv/bin/python", "-c", OPEN_ZENML]
-    return statistics.median(cpu_seconds(command, cwd=DEMO, env=env) for _ in range(rounds))
+    return statistics.median(cpu_seconds(command, cwd=DEMO, env=ENVIRONMENT) for _ in range(rounds))
 
 
 def training() -> tuple[float, float]:
     """Return the CPU seconds of a governed training run, and of the same run without governance."""
     shutil.copy(ROOT / "benchmarks" / "_training_pair.py", DEMO / "src" / "training_pair.py")
-    env = {**os.environ, "ZENML_CONFIG_PATH": str(STORE), "ZENML_ANALYTICS_OPT_IN": "false"}
     command = ["../.venv/bin/python", "-c", "import training_pair; training_pair.main()"]
-    done = subprocess.run(command, cwd=DEMO / "src", env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=DEMO / "src", env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     governed, ungoverned = json.loads(done.stderr.splitlines()[-1])

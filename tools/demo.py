@@ -26,6 +26,14 @@ TEMPLATE = ("copier.yml", "template", "governance_core/VERSION")
 TRAINER, APPROVER = "dana@example.com", "alex@example.com"
 REFUSED = 3
 
+# In the rendered project.
+PYTHON = ".venv/bin/python"
+GOVERNANCE = (".venv/bin/governance",)
+PROMOTE = (PYTHON, "scripts/promote_model.py")
+ROLLBACK = (PYTHON, "scripts/rollback_model.py")
+REPORT = "build/training-report.html"
+PARAMETER_A, PARAMETER_B = "max_depth: 5", "max_depth: 8"
+
 
 @dataclass
 class Step:
@@ -162,13 +170,6 @@ def main() -> None:
     if arguments.record:
         arguments.record.write_text(json.dumps([asdict(step) for step in project.steps]), encoding="utf-8")
 
-
-PYTHON = ".venv/bin/python"
-GOVERNANCE = (".venv/bin/governance",)
-PROMOTE = (PYTHON, "scripts/promote_model.py")
-ROLLBACK = (PYTHON, "scripts/rollback_model.py")
-REPORT = "build/training-report.html"
-PARAMETER_A, PARAMETER_B = "max_depth: 5", "max_depth: 8"
 
 if __name__ == "__main__":
     main()
