@@ -300,9 +300,9 @@ class TestRollback:
         assert journal(trained)[-1].kind == "refusal"
 
     def test_a_version_that_was_never_in_production_is_no_way_back(self, trained: Scratch) -> None:
-        to_production(trained, 1)
-        promote(trained.root, "staging", version=2)
-        assert rules(lambda: rollback(trained.root, to_version=2)) == {"never-in-production"}
+        to_production(trained, 1, 2)
+        assert rules(lambda: rollback(trained.root, to_version=3)) == {"never-in-production"}
+        assert production(trained) == [2]
 
     def test_the_version_in_production_is_left_there_and_nothing_is_written(self, trained: Scratch) -> None:
         to_production(trained, 1)
