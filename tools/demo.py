@@ -133,15 +133,19 @@ def play(project: Project) -> None:
 def summary(steps: list[Step]) -> str:
     """Return the closing table."""
     rows = [f"{'step':<26}{'exit':>5}{'wall s':>8}{'CPU s':>7}  what it said last"]
-    rows += [f"{s.title:<26}{s.exit_code:>5}{s.wall:>8.1f}{s.cpu:>7.1f}  {s.said[:90]}" for s in steps]
+    rows += [f"{s.title:<26}{s.exit_code:>5}{s.wall:>8.1f}{s.cpu:>7.1f}  {s.said}" for s in steps]
     return "\n".join(rows)
 
 
 def environment(uv: str, store: Path) -> dict[str, str]:
     """Return the variables of every command: the demo's own ZenML store, and uv where make finds it."""
     path = os.pathsep.join([str(Path(uv).resolve().parent), os.environ["PATH"]])
-    own_store = {"ZENML_CONFIG_PATH": str(store), "ZENML_ANALYTICS_OPT_IN": "false"}
-    return {**os.environ, **own_store, "PATH": path}
+    zenml = {
+        "ZENML_CONFIG_PATH": str(store),
+        "ZENML_ANALYTICS_OPT_IN": "false",
+        "ZENML_LOGGING_COLORS_DISABLED": "true",
+    }
+    return {**os.environ, **zenml, "PATH": path}
 
 
 def main() -> None:
