@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.scratch import OWN_EVALUATOR, Scratch, scratch_project
+from zenml import Model, link_artifact_to_model, save_artifact
+from zenml.client import Client
+from zenml.enums import ArtifactSaveType, ArtifactType
+from zenml.models import ArtifactVersionRequest, StepRunUpdate
 
-from governance_core.core import Refused
+from governance_core.core import Installation, Refused
+from governance_core.lifecycle import eligibility
+from governance_core.lifecycle.eligibility import judge, newest_eligible
+from governance_core.pipelines import GovernedPipeline, governed, submission
+from governance_core.pipelines.submission import project_policy
+from governance_core.registry.versions import find_model, newest_versions
 
 WEAK = """
 @step
@@ -31,25 +41,16 @@ def failing():
 
 
 def newest(scratch: Scratch) -> Any:
-    from governance_core.registry.versions import find_model, newest_versions
-
     return next(newest_versions(find_model(scratch.project.model_name)))
 
 
 def rules(scratch: Scratch, stage: str = "production", version: Any = None) -> set[str]:
     """Return the rules that keep a version, the newest unless given, out of a stage."""
-    from governance_core.lifecycle.eligibility import judge
-    from governance_core.pipelines.submission import project_policy
-
     policy = project_policy(scratch.root, scratch.project, stage)
     return {found.rule for found in judge(version or newest(scratch), stage, policy, scratch.root)}
 
 
 def eligible(scratch: Scratch, stage: str = "production") -> int:
-    from governance_core.lifecycle.eligibility import newest_eligible
-    from governance_core.pipelines.submission import project_policy
-    from governance_core.registry.versions import find_model
-
     policy = project_policy(scratch.root, scratch.project, stage)
     return newest_eligible(find_model(scratch.project.model_name), stage, policy, scratch.root).number
 
@@ -60,15 +61,11 @@ def artifact(run: Any, step: str, output: str) -> Any:
 
 def orphans(scratch: Scratch, count: int) -> None:
     """Make versions as failed runs leave them."""
-    from zenml.client import Client
-
     for _ in range(count):
         Client().create_model_version(scratch.project.model_name)
 
 
 def test_the_same_commit_and_data_trained_twice_give_two_eligible_versions(scratch: Scratch) -> None:
-    from governance_core.registry.versions import find_model, newest_versions
-
     scratch.module.training()
     scratch.module.training()
     versions = list(newest_versions(find_model(scratch.project.model_name)))
@@ -84,8 +81,6 @@ def test_a_failed_gate(scratch: Scratch) -> None:
 
 
 def test_a_missing_gate_and_evidence_in_a_plain_pipeline(scratch: Scratch) -> None:
-    from zenml import Model
-
     code = "@pipeline\ndef plain():\n    train(load())\n"
     plain = scratch.add("plain", code).plain.with_options(model=Model(name=scratch.project.model_name))
     plain()
@@ -93,8 +88,6 @@ def test_a_missing_gate_and_evidence_in_a_plain_pipeline(scratch: Scratch) -> No
 
 
 def test_metrics_of_another_model(scratch: Scratch) -> None:
-    from zenml import Model
-
     code = """
 @pipeline
 def plain():
@@ -127,8 +120,6 @@ def test_no_model_artifact(scratch: Scratch) -> None:
 
 
 def test_a_model_artifact_that_another_run_made(scratch: Scratch) -> None:
-    from zenml import Model, link_artifact_to_model
-
     run = scratch.module.training()
     orphans(scratch, 1)
     link_artifact_to_model(artifact(run, "train", "model"), Model(name=scratch.project.model_name, version=2))
@@ -140,12 +131,6 @@ def test_a_model_artifact_that_another_run_made(scratch: Scratch) -> None:
 
 
 def test_each_of_many_model_artifacts_is_looked_at(scratch: Scratch) -> None:
-    from zenml import Model, link_artifact_to_model, save_artifact
-    from zenml.client import Client
-    from zenml.enums import ArtifactType
-
-    from governance_core.lifecycle import eligibility
-
     Client().create_model(scratch.project.model_name)
     orphans(scratch, 1)
     for number in range(21):  # more than a page of ZenML's
@@ -220,8 +205,6 @@ def test_governed_files_that_differ_in_the_run_or_now(scratch: Scratch) -> None:
 def test_parameters_of_a_gate_or_of_evidence_that_were_overridden(
     scratch: Scratch, monkeypatch: pytest.MonkeyPatch, step: str, parameter: str, value: Any
 ) -> None:
-    from governance_core.pipelines import GovernedPipeline
-
     governed = GovernedPipeline._governed
 
     def triggered(self: GovernedPipeline, snapshot: Any) -> Any:
@@ -239,18 +222,12 @@ def test_parameters_of_a_gate_or_of_evidence_that_were_overridden(
 
 
 def test_a_submission_that_is_not_the_one_submitted(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    from governance_core.pipelines import governed
-
     monkeypatch.setattr(governed, "digest", lambda _: "sha256:0")
     scratch.module.training()
     assert rules(scratch, "staging") == {"parameters-overridden"}
 
 
 def test_a_package_that_is_not_the_platforms(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    from governance_core.core import Installation
-    from governance_core.lifecycle import eligibility
-    from governance_core.pipelines import submission
-
     with monkeypatch.context() as patch:
         patch.setattr(submission, "installation", lambda: Installation("editable", "1"))
         scratch.module.training()
@@ -295,8 +272,6 @@ def test_a_model_file_that_changed_or_is_gone(scratch: Scratch) -> None:
 
 
 def test_evidence_of_a_look_alike(scratch: Scratch) -> None:
-    from zenml import Model
-
     code = """
 from governance_core.pipelines.evidence import record_evidence as genuine
 
@@ -336,12 +311,6 @@ def test_evidence_that_was_added_to_the_finished_step(scratch: Scratch) -> None:
 
 
 def test_evidence_that_was_put_in_place_of_the_genuine(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    from datetime import timedelta
-
-    from zenml.client import Client
-
-    from governance_core.lifecycle import eligibility
-
     run = scratch.module.training()
     genuine = artifact(run, "record_evidence", "evidence")
     forge_evidence(run)
@@ -353,10 +322,6 @@ def test_evidence_that_was_put_in_place_of_the_genuine(scratch: Scratch, monkeyp
 
 def forge_evidence(run: Any) -> None:
     """Give the finished evidence step of a run another output, through the store's own interface."""
-    from zenml.client import Client
-    from zenml.enums import ArtifactSaveType
-    from zenml.models import ArtifactVersionRequest, StepRunUpdate
-
     genuine = artifact(run, "record_evidence", "evidence")
     request = ArtifactVersionRequest(
         artifact_id=genuine.artifact.id,
@@ -376,11 +341,6 @@ def forge_evidence(run: Any) -> None:
 
 
 def test_the_newest_eligible_of_200_versions(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zenml import Model
-    from zenml.client import Client
-
-    from governance_core.lifecycle import eligibility
-
     scratch.module.training()
     orphans(scratch, 60)
     scratch.module.training()

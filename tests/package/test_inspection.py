@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 from support.scratch import Scratch
+from zenml.client import Client
+
+from governance_core.pipelines.inspection import inspect
 
 
 def inspected(scratch: Scratch) -> dict[str, list[str] | str | None]:
     """Return what was found of each pipeline, by the end of its name: rules, or why it was not looked at."""
-    from zenml.client import Client
-
-    from governance_core.pipelines.inspection import inspect
-
     before = Client().list_pipelines().total
     found = inspect(scratch.root)
     assert Client().list_pipelines().total == before

@@ -7,6 +7,7 @@ import json
 import pytest
 from support.command_line import Governance
 from support.scratch import Scratch
+from zenml.client import Client
 
 
 @pytest.fixture(autouse=True)
@@ -17,8 +18,6 @@ def in_the_project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_versions_with_stage_metrics_gates_and_approvals(
     scratch: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zenml.client import Client
-
     run = scratch.module.training()
     Client().create_model_version(scratch.project.model_name)
     Client().update_model_version(scratch.project.model_name, 1, stage="staging")
