@@ -55,7 +55,7 @@ class Chain:
         event = seal(self.name, kind, body, after)
         if (size := len(event.text.encode())) > MAX_EVENT:
             raise UsageError(
-                f"{self.name}: a {kind} of {size} bytes is too large to be stored, at most {MAX_EVENT} fit; "
+                f"{self.name}: this {kind} has {size} bytes and cannot be stored, at most {MAX_EVENT} fit; "
                 "nothing was changed. Shorten what goes into it, such as --reason"
             )
         request = ModelVersionRequest(
