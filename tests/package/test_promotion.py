@@ -354,6 +354,19 @@ class TestRollback:
         assert [found["rule"] for found in intent.body["today"]] == ["policy-unreadable"]
         assert production(trained) == [1]
 
+    def test_very_many_violations_bar_neither_the_way_back_nor_the_record_of_a_refusal(self, trained: Scratch) -> None:
+        to_production(trained, 1, 2)
+        promote(trained.root, "staging", version=3)
+        for number in range(500):
+            trained.write(f"governance/{'x' * 200}{number}", "")
+        with pytest.raises(Refused) as refusal:
+            promote(trained.root, "production", force=True)
+        assert len(refusal.value.violations) == 500
+        recorded = journal(trained)[-1].body["violations"]
+        assert (len(recorded), recorded[-1]) == (101, {"rule": "and-more", "message": "400 more"})
+        assert len(rollback(trained.root).shown) == 500
+        assert production(trained) == [1]
+
 
 class TestCommands:
     """The verbs, as a user types them: what they print and with which code they end."""
