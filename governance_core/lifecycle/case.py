@@ -75,7 +75,7 @@ class Case:
             yield
         except Refused as refused:
             if not dry_run:
-                violations = recordable(refused.violations)
+                violations = recorded_violations(refused.violations)
                 body = {**request, "model": self.model.name, "violations": violations, "actor": self.actor.as_dict()}
                 self.journal.record("refusal", body)
             raise
@@ -142,7 +142,7 @@ class Decision:
         return "\n".join(lines)
 
 
-def recordable(violations: Sequence[Violation]) -> list[dict[str, str]]:
+def recorded_violations(violations: Sequence[Violation]) -> list[dict[str, str]]:
     """Return violations as an event holds them: its size is limited, so of very many the first and how many more."""
     more = len(violations) - MOST_RECORDED
     counted = [Violation("and-more", f"{more} more")] if more > 0 else []

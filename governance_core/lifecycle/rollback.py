@@ -12,7 +12,7 @@ from zenml.client import Client
 
 from governance_core.core import GovernanceError, Refused, Violation
 from governance_core.ledger import Holders, Served, is_held_by, moved, parse, production_history
-from governance_core.lifecycle.case import Case, Decision, recordable
+from governance_core.lifecycle.case import Case, Decision, recorded_violations
 from governance_core.lifecycle.eligibility import judge
 from governance_core.lifecycle.protocol import Change
 from governance_core.lifecycle.verification import chain_violations
@@ -67,7 +67,7 @@ def rollback(
             "reason": reason,
             "from": state.holders["production"],
             "policy": policy and policy.hash,
-            "today": recordable(shown),
+            "today": recorded_violations(shown),
         }
         change = Change("rollback", target, "production", served.version["artifacts"], details)
         return replace(decision, event=stages.change(state, change))
