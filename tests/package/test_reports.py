@@ -60,6 +60,12 @@ def test_a_failed_run_is_never_reported_as_passed(render: Any) -> None:
     assert "Every gate passed" not in page
 
 
+def test_a_completed_run_without_evidence_has_not_passed() -> None:
+    ungoverned = TrainingFacts(run="run-1", name="training-run", status="completed")
+    assert not ungoverned.passed
+    assert "recorded no evidence" in render_markdown(ungoverned)
+
+
 def test_a_run_that_failed_after_its_evidence_is_not_reported_as_passed() -> None:
     late = TrainingFacts(run="run-1", name="training-run", status="failed", evidence=evidence())
     assert "Every gate passed" not in render_markdown(late)

@@ -12,7 +12,7 @@ from support.rendering import ROOT, commit_all, copy_template, edit, files, git,
 from governance_core.project import file_class, governed_findings
 
 # The first commit whose render trains.
-EARLIER = "d5275e6"
+EARLIER = "d5275e65b234f53a8e5c48baadcad9df14fc6bde"
 ANSWERS: list[dict[str, Any]] = [
     {"governance_source": "path", "governance_location": "/platform"},
     {
