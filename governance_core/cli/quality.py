@@ -10,7 +10,7 @@ import typer
 from governance_core.cli.app import app
 from governance_core.cli.options import AsJson
 from governance_core.cli.output import emit
-from governance_core.core import Bound, UsageError
+from governance_core.core import Bound, Refused, UsageError
 
 
 @app.command(epilog="Example: governance quality data/train.parquet --min-rows 1000")
@@ -32,7 +32,7 @@ def quality(
         verdict.raise_if_failed(str(data))
     emit(verdict.as_dict(), "\n".join(check.message for check in verdict.checks), as_json)
     if not verdict.passed:
-        raise typer.Exit(3)
+        raise typer.Exit(Refused.exit_code)
 
 
 def _read(path: Path) -> Any:

@@ -17,7 +17,7 @@ from governance_core.project.answers import (
     parse_project,
     read_mapping,
 )
-from governance_core.project.rendering import RenderedFile, is_executable, render_governed
+from governance_core.project.rendering import RenderedFile, governed_paths, is_executable, render_governed
 from governance_core.project.repository import files_below
 
 RESTORE = "bring it back with `git checkout` of the commit that had it, or with `copier update`"
@@ -83,7 +83,7 @@ def governed_digest(root: Path) -> str:
     Raises:
         UsageError: if governance/project.yaml cannot be read.
     """
-    return digest({path: _fingerprint(root / path) for path in sorted(render_governed(load_project(root)))})
+    return digest({path: _fingerprint(root / path) for path in governed_paths(load_project(root))})
 
 
 def _recorded_answers(root: Path) -> dict[str, Any] | None:

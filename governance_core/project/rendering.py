@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from governance_core.core import template_root
 from governance_core.project.answers import Project, read_mapping
@@ -29,19 +30,27 @@ class RenderedFile:
 def render_governed(project: Project) -> dict[str, RenderedFile]:
     """Return the governed files that these answers give, by their path below the project."""
     answers = project.model_dump()
-    environment = _environment()
     rendered = {}
-    for source in _template_files():
-        name = source.relative_to(_template_folder()).as_posix()
-        path = environment.from_string(name.removesuffix(SUFFIX)).render(answers)
-        # An empty part of a path is how a template leaves a file out.
-        if file_class(path) != "governed" or not all(path.split("/")):
-            continue
+    for path, source in _governed_sources(answers):
         content = source.read_bytes()
-        if name.endswith(SUFFIX):
-            content = environment.from_string(content.decode()).render(answers).encode()
+        if source.suffix == SUFFIX:
+            content = _environment().from_string(content.decode()).render(answers).encode()
         rendered[path] = RenderedFile(content, is_executable(source))
     return rendered
+
+
+def governed_paths(project: Project) -> list[str]:
+    """Return the paths of the governed files that these answers give, without rendering what is in them."""
+    return sorted(path for path, _ in _governed_sources(project.model_dump()))
+
+
+def _governed_sources(answers: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    for source in _template_files():
+        name = source.relative_to(_template_folder()).as_posix()
+        path = _environment().from_string(name.removesuffix(SUFFIX)).render(answers)
+        # An empty part of a path is how a template leaves a file out.
+        if file_class(path) == "governed" and all(path.split("/")):
+            yield path, source
 
 
 def is_executable(path: Path) -> bool:
