@@ -180,7 +180,7 @@ class Candidate:
 
     def _parameters(self, submission: Mapping[str, Any]) -> Iterator[Violation]:
         """Yield the steps that did not get what code and policy gave them when the run was submitted."""
-        told = governance(submission)
+        told = governance(submission, makes_model=True)
         given = {step.name: recordable(step.parameters) for step in self.run.steps.values()}
         expected = {name: step["parameters"] | {"governance": told} for name, step in submission["steps"].items()}
         expected |= {step.name: {"submission": submission} for step in self.run.of_role("evidence")}

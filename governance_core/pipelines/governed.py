@@ -74,14 +74,13 @@ class GovernedPipeline(Pipeline):
         return outputs
 
     def _platform_steps(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give each of the platform's steps the policy, and note how code set its parameters."""
-        told = governance(self._submission)
+        """Note how code set the parameters of each of the platform's steps; they are told the policy once compiled."""
         for name, invocation in self.invocations.items():
             if role := platform_role(invocation.step.resolve()):
                 code = invocation.default_parameters | invocation.step.configuration.parameters | invocation.parameters
                 for given in _ways_in(invocation):
                     given.pop("governance", None)
-                invocation.parameters["governance"] = told
+                invocation.parameters["governance"] = None
                 yield name, {"role": role, "parameters": recordable(code | {"governance": None})}
 
     def _add_evidence_step(self) -> None:
@@ -117,6 +116,10 @@ class GovernedPipeline(Pipeline):
         fresh = {name for name, node in graph.nodes.items() if node.role}
         if self._submission["environment"] != "local":
             fresh |= {model.step for model in models}
+        changes: dict[str, dict[str, Any]] = {name: {"enable_cache": False} for name in fresh}
+        told = governance(self._submission, makes_model=bool(models))
+        for name in self._submission["steps"]:
+            changes[name]["parameters"] = steps[name].config.parameters | {"governance": told}
         configuration = snapshot.pipeline_configuration
         model = configuration.model
         if model is None and models:
@@ -124,7 +127,7 @@ class GovernedPipeline(Pipeline):
         seal = {"submission": self._submission["id"], "digest": digest(self._submission)}
         return snapshot.model_copy(
             update={
-                "step_configurations": {n: _uncached(step) if n in fresh else step for n, step in steps.items()},
+                "step_configurations": {name: _changed(step, changes.get(name)) for name, step in steps.items()},
                 "pipeline_configuration": configuration.model_copy(
                     update={
                         "model": model,
@@ -159,11 +162,12 @@ def _ways_in(invocation: StepInvocation) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _uncached(step: Step) -> Step:
+def _changed(step: Step, changes: dict[str, Any] | None) -> Step:
+    if not changes:
+        return step
     # ZenML stores the second of the two and derives the first from it again.
-    never = {"enable_cache": False}
-    overrides = step.step_config_overrides.model_copy(update=never)
-    return step.model_copy(update={"config": step.config.model_copy(update=never), "step_config_overrides": overrides})
+    copies = {name: getattr(step, name).model_copy(update=changes) for name in ("config", "step_config_overrides")}
+    return step.model_copy(update=copies)
 
 
 _OPTIONS = frozenset(inspect.signature(Pipeline.__init__).parameters) - {"self", "entrypoint", "kwargs"}

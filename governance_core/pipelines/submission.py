@@ -76,11 +76,17 @@ def collect(root: Path) -> Submission:
     }
 
 
-def governance(submission: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the platform's steps need to know of a submission: their parameter of this name."""
+def governance(submission: Mapping[str, Any], *, makes_model: bool) -> dict[str, Any]:
+    """Return what the platform's steps need to know of a submission: their parameter of this name.
+
+    ``profile`` asks for the reference profiles that monitoring compares with: of a run that only reads a model they
+    would be linked to that model's version in place of its own.
+    """
     project = submission["project"]
     return {
         "environment": submission["environment"],
+        "project": project["slug"],
+        "profile": makes_model,
         "problem": project["problem"],
         "positive_label": project["positive_label"],
         "policy": submission["policy"],

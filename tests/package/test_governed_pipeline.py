@@ -203,8 +203,17 @@ def given():
     validate_data_quality(load(), governance=policy())
 """
     run = scratch.add("given", code).given()
-    assert run.steps["validate_data_quality"].config.parameters["governance"]["policy"]["environment"] == "staging"
+    told = run.steps["validate_data_quality"].config.parameters["governance"]
+    assert told["policy"]["environment"] == told["environment"] == "staging"
+    assert told["project"] == scratch.project.project_slug
     assert run.status == "completed"
+
+
+def test_only_in_a_run_that_makes_a_model_the_gates_are_asked_for_profiles(scratch: Scratch) -> None:
+    code = "@governed_pipeline\ndef reading():\n    validate_data_quality(load())\n"
+    runs = scratch.module.training(), scratch.add("reading", code).reading()
+    told = [run.steps["validate_data_quality"].config.parameters["governance"]["profile"] for run in runs]
+    assert told == [True, False]
 
 
 def test_a_configuration_file_sets_what_is_the_teams(scratch: Scratch) -> None:
