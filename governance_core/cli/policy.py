@@ -34,10 +34,12 @@ def show(
     held = effective(environment, project.risk_tier, asked, project.problem)
     values = held.by_key()
     width = max(map(len, values))
-    lines = [f"{key:{width}}  {_shown(value)}  ({held.sources[key]})" for key, value in values.items()]
+    lines = [f"{key:{width}}  {_shown(value)}  ({source})" for key, (value, source) in values.items()]
     title = f"policy of {project.project_slug}, {environment}, risk tier {held.risk_tier}"
     emit(held.as_dict() | {"hash": held.hash}, "\n".join([title, *lines, f"hash {held.hash}"]), as_json)
 
 
 def _shown(value: object) -> str:
-    return (", ".join(value) or "none") if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_shown(rule)}" for name, rule in value.items()) or "required"
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)

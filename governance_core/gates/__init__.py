@@ -2,7 +2,8 @@
 
 from governance_core.core import Bound
 from governance_core.gates.data import judge_data
+from governance_core.gates.frames import OpenFrame, open_frame
 from governance_core.gates.metrics import judge_metrics, stricter
 from governance_core.gates.verdict import Check, Verdict
 
-__all__ = ["Bound", "Check", "Verdict", "judge_data", "judge_metrics", "stricter"]
+__all__ = ["Bound", "Check", "OpenFrame", "Verdict", "judge_data", "judge_metrics", "open_frame", "stricter"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from governance_core.core import UsageError, impossibility, read_yaml
+from governance_core.core.rules import STRICT, ColumnRules, DriftMethod, Share
 
 GOVERNANCE_FILE = "governance.yaml"
 
@@ -26,14 +27,26 @@ ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
 
 class DataSection(_Strict):
-    """Bounds of the data gate; None leaves a value as it is."""
+    """Rules of the data gate; None leaves a value as it is."""
 
     min_rows: int | None = Field(default=None, ge=0)
-    max_missing_fraction: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    max_missing_fraction: Share | None = None
+    max_duplicates: int | None = Field(default=None, ge=0)
+    extra_columns: Literal["allow", "forbid"] | None = None
+    columns: dict[str, ColumnRules] = {}
+
+
+class DriftSection(_Strict):
+    """Rules of the drift gate; None leaves a value as it is."""
+
+    share: Share | None = None
+    method: DriftMethod | None = None
+    threshold: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    on_drift: Literal["alert", "fail"] | None = None
 
 
 class MetricsSection(_Strict):
@@ -47,6 +60,7 @@ class Section(_Strict):
     """What one environment, or every one, asks; None leaves a value as it is."""
 
     data: DataSection = DataSection()
+    drift: DriftSection = DriftSection()
     metrics: MetricsSection = MetricsSection()
     approvals: int | None = Field(default=None, ge=0)
     evaluators: list[ImportPath] = []
@@ -94,6 +108,6 @@ def _explained(problem: ErrorDetails) -> str:
 
 def _allowed(keys: list[str]) -> list[str]:
     model: Any = GovernanceFile
-    for key in keys:
-        model = model.model_fields[key].annotation
+    for key in keys:  # a column's name leads from the mapping to the rules of a column
+        model = model.model_fields[key].annotation if hasattr(model, "model_fields") else get_args(model)[1]
     return list(model.model_fields)

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from governance_core.core import Bound, Refused, UsageError, Violation, digest
+from governance_core.core.rules import ColumnRules, DataRules, DriftRules
 from governance_core.policy.file import GOVERNANCE_FILE, GovernanceFile, Section
 
 Environment = Literal["local", "staging", "production"]
@@ -18,16 +19,15 @@ Problem = Literal["classification", "regression"]
 ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
 RISK_TIERS: tuple[str, ...] = get_args(RiskTier)  # the laxest first
 
+# By what a value is laxer: a maximum when it is larger, a step when it stands earlier, and every other when it is less.
+MAXIMA = {"data.max_missing_fraction", "data.max_duplicates", "drift.share", "drift.threshold"}
+STEPS = {"data.extra_columns": ("allow", "forbid"), "drift.on_drift": ("alert", "fail")}
+# The team's choice and no limit: how long a run may be silent, how a distance is measured.
+CHOICES = {"lost_after_minutes", "drift.method"}
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataRules(_Frozen):
-    """Bounds of the data gate: rows, and the share of missing cells."""
-
-    min_rows: int
-    max_missing_fraction: float
 
 
 class MetricBounds(_Frozen):
@@ -38,13 +38,17 @@ class MetricBounds(_Frozen):
 
 
 class EffectivePolicy(_Frozen):
-    """What holds in one environment, and where each value comes from (``sources``, by dotted key)."""
+    """What holds in one environment, and where each value comes from (``sources``, by dotted key).
+
+    The columns have one source together: nothing but governance.yaml declares any.
+    """
 
     environment: Environment
     baseline_version: int
     risk_tier: RiskTier
     problem: Problem
     data: DataRules
+    drift: DriftRules
     metrics: MetricBounds
     approvals: int
     evaluators: tuple[str, ...]
@@ -60,11 +64,14 @@ class EffectivePolicy(_Frozen):
     @property
     def data_bounds(self) -> list[Bound]:
         """Return the bounds of the data gate."""
-        rows, missing = self.data.min_rows, self.data.max_missing_fraction
-        return [
-            Bound("rows", "min", rows, self.sources["data.min_rows"]),
-            Bound("missing_fraction", "max", missing, self.sources["data.max_missing_fraction"]),
+        bounds = [
+            Bound("rows", "min", self.data.min_rows, self.sources["data.min_rows"]),
+            Bound("missing_fraction", "max", self.data.max_missing_fraction, self.sources["data.max_missing_fraction"]),
         ]
+        if self.data.max_duplicates is not None:
+            copies = self.data.max_duplicates
+            bounds.append(Bound("duplicates", "max", copies, self.sources["data.max_duplicates"]))
+        return bounds
 
     @property
     def metric_bounds(self) -> list[Bound]:
@@ -73,10 +80,12 @@ class EffectivePolicy(_Frozen):
         most = [Bound(name, "max", x, self.sources[f"metrics.max.{name}"]) for name, x in self.metrics.max.items()]
         return least + most
 
-    def by_key(self) -> dict[str, Any]:
-        """Return each value by its dotted key, as ``sources`` has it."""
-        values = _flat(self.as_dict() | {"sources": {}})
-        return {key: values[key] for key in self.sources}
+    def by_key(self) -> dict[str, tuple[Any, str]]:
+        """Return each value and its source by its dotted key; a declared column is one value."""
+        values = _flat(self.model_dump(mode="json", exclude={"sources": True, "data": {"columns"}}))
+        columns = {f"data.columns.{name}": rules.model_dump() for name, rules in self.data.columns.items()}
+        plain = {key: (values[key], source) for key, source in self.sources.items() if key in values}
+        return plain | {key: (rules, self.sources["data.columns"]) for key, rules in columns.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the policy as JSON holds it."""
@@ -110,8 +119,10 @@ def effective(
     merge.tighten(f"policy.{environment}", getattr(asked, environment))
     if merge.violations:
         raise Refused(f"the policy in {GOVERNANCE_FILE}", merge.violations)
+    values = _nested(merge.values)
+    values["data"]["columns"] = merge.columns
     return EffectivePolicy.model_validate(
-        _nested(merge.values)
+        values
         | {"environment": environment, "risk_tier": risk_tier, "problem": problem}
         | {"baseline_version": _baseline()["version"], "sources": merge.sources}
     )
@@ -131,15 +142,17 @@ def _baseline_values(environment: str, risk_tier: str, problem: str) -> dict[str
 
 
 class _Merge:
-    """Values by dotted key, and where each comes from."""
+    """Values by dotted key, the declared columns by name, and where each comes from."""
 
     def __init__(self, baseline: dict[str, Any]) -> None:
         self.values = baseline
+        self.columns: dict[str, ColumnRules] = {}
         self.sources = dict.fromkeys(baseline, f"baseline {_baseline()['version']}")
         self.violations: list[Violation] = []
 
     def tighten(self, section: str, asked: Section) -> None:
-        for key, value in _flat(asked.model_dump(exclude_unset=True, exclude_none=True)).items():
+        plain = asked.model_dump(exclude_unset=True, exclude_none=True, exclude={"data": {"columns"}})
+        for key, value in _flat(plain).items():
             held = self.values.get(key)
             if key == "evaluators":
                 self._set(key, sorted({*self.values[key], *value}))
@@ -148,6 +161,20 @@ class _Merge:
                 self.violations.append(Violation("policy-laxer", message))
             else:
                 self._set(key, value)
+        for name, rules in asked.data.columns.items():
+            self._narrow(f"{section}.data.columns.{name}", name, rules)
+
+    def _narrow(self, key: str, name: str, rules: ColumnRules) -> None:
+        held = self.columns.get(name)
+        laxer = list(rules.laxer_than(held)) if held else []
+        self.violations += [Violation("policy-laxer", f"{key}.{rule} ({GOVERNANCE_FILE})") for rule in laxer]
+        if laxer:
+            return
+        try:
+            self.columns[name] = held.tightened(rules) if held else rules
+        except ValueError as error:
+            raise UsageError(f"{GOVERNANCE_FILE}: {key} contradicts what every environment asks: {error}") from error
+        self.sources["data.columns"] = GOVERNANCE_FILE
 
     def _set(self, key: str, value: Any) -> None:
         if self.values.get(key) != value:
@@ -156,10 +183,12 @@ class _Merge:
 
 
 def _laxer(key: str, value: Any, held: Any) -> bool:
-    if key == "lost_after_minutes":  # how long a run may be silent is the team's choice, not a limit
+    if key in CHOICES:
         return False
-    if key == "data.max_missing_fraction" or key.startswith("metrics.max."):
+    if key in MAXIMA or key.startswith("metrics.max."):
         return bool(value > held)
+    if key in STEPS:
+        return STEPS[key].index(value) < STEPS[key].index(held)
     return bool(value < held)
 
 

@@ -31,6 +31,8 @@ def test_the_baseline_holds_where_nothing_is_asked(environment: str, least: floa
     policy = effective(environment, "limited")
     assert policy.metrics.min == {"accuracy": least, "precision": least, "recall": least}
     assert (policy.data.min_rows, policy.data.max_missing_fraction) == (100, 0.1)
+    assert (policy.data.max_duplicates, policy.data.extra_columns, policy.data.columns) == (None, "allow", {})
+    assert policy.drift.model_dump() == {"share": 0.3, "method": "auto", "threshold": 0.1, "on_drift": "alert"}
     assert (policy.lease_seconds, policy.lost_after_minutes, policy.evaluators) == (60, 360, ())
     assert set(policy.sources.values()) == {"baseline 1"}
 
@@ -74,6 +76,8 @@ def test_a_stricter_value_holds_and_says_where_it_comes_from() -> None:
         ({"data": {"min_rows": 99}}, "data.min_rows = 99 is laxer than 100 (baseline 1)"),
         ({"data": {"max_missing_fraction": 0.2}}, "data.max_missing_fraction = 0.2 is laxer than 0.1 (baseline 1)"),
         ({"metrics": {"min": {"recall": 0.79}}}, "metrics.min.recall = 0.79 is laxer than 0.8 (baseline 1)"),
+        ({"drift": {"share": 0.4}}, "drift.share = 0.4 is laxer than 0.3 (baseline 1)"),
+        ({"drift": {"threshold": 0.2}}, "drift.threshold = 0.2 is laxer than 0.1 (baseline 1)"),
         ({"approvals": 0}, "approvals = 0 is laxer than 1 (baseline 1)"),
         ({"lease_seconds": 59}, "lease_seconds = 59 is laxer than 60 (baseline 1)"),
     ],
@@ -101,6 +105,78 @@ def test_an_environment_is_not_laxer_than_what_every_environment_asks() -> None:
 def test_another_environment_of_the_file_does_not_matter() -> None:
     asked = asking(production={"metrics": {"min": {"accuracy": 0.1}}})
     assert effective("local", "limited", asked) == effective("local", "limited")
+
+
+COLUMNS = {
+    "mean radius": {"type": "number", "min": 0, "max": 50, "max_missing_fraction": 0.5},
+    "a.b.min": {"allowed": ["x", "y"], "required": False},
+    "größe": {"type": "date", "min": "2020-01-01"},
+}
+
+
+def columns(policy: EffectivePolicy) -> dict[str, Any]:
+    return {name: rules.model_dump() for name, rules in policy.data.columns.items()}
+
+
+def test_an_environment_may_narrow_a_column() -> None:
+    narrower = {
+        "mean radius": {"type": "float", "min": 1, "max_missing_fraction": 0},
+        "a.b.min": {"allowed": ["x"], "required": True},
+        "größe": {"max": "2030-12-31T23:59:59"},
+        "new": {"required": False},
+    }
+    asked = asking(every={"data": {"columns": COLUMNS}}, staging={"data": {"columns": narrower}})
+    assert columns(effective("local", "limited", asked)) == COLUMNS
+    held = effective("staging", "limited", asked)
+    assert columns(held) == {
+        "mean radius": {"type": "float", "min": 1, "max": 50, "max_missing_fraction": 0},
+        "a.b.min": {"allowed": ["x"], "required": True},
+        "größe": {"type": "date", "min": "2020-01-01", "max": "2030-12-31T23:59:59"},
+        "new": {"required": False},
+    }
+    assert held.by_key()["data.columns.a.b.min"] == ({"allowed": ["x"], "required": True}, "governance.yaml")
+    assert held.hash != effective("staging", "limited", asking(every={"data": {"columns": COLUMNS}})).hash
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "said"),
+    [
+        ("mean radius", {"min": -1}, "mean radius.min = -1.0 is laxer than 0.0"),
+        ("mean radius", {"max": 51}, "mean radius.max = 51.0 is laxer than 50.0"),
+        ("mean radius", {"max_missing_fraction": 0.6}, "mean radius.max_missing_fraction = 0.6 is laxer than 0.5"),
+        ("mean radius", {"required": False}, "mean radius.required = False is laxer than True"),
+        ("a.b.min", {"allowed": ["x", "z"]}, "a.b.min.allowed = ['x', 'z'] is laxer than ['x', 'y']"),
+        ("größe", {"min": "2019-12-31T23:00:00"}, "größe.min = 2019-12-31T23:00:00 is laxer than 2020-01-01"),
+        ("größe", {"type": "datetime"}, "größe.type = datetime is laxer than date"),
+    ],
+)
+def test_a_laxer_column_is_refused_with_its_key(name: str, rule: dict[str, Any], said: str) -> None:
+    asked = asking(every={"data": {"columns": COLUMNS}}, staging={"data": {"columns": {name: rule}}})
+    with pytest.raises(Refused) as refusal:
+        effective("staging", "limited", asked)
+    message = f"policy-laxer: policy.staging.data.columns.{said} (governance.yaml)"
+    assert [str(violation) for violation in refusal.value.violations] == [message]
+
+
+@pytest.mark.parametrize("rule", [{"min": 51}, {"min": "2020-01-01"}, {"allowed": ["x"]}])
+def test_an_environment_cannot_ask_what_no_value_satisfies(rule: dict[str, Any]) -> None:
+    asked = asking(every={"data": {"columns": COLUMNS}}, staging={"data": {"columns": {"mean radius": rule}}})
+    with pytest.raises(UsageError, match=r"policy\.staging\.data\.columns\.mean radius contradicts"):
+        effective("staging", "limited", asked)
+
+
+def test_duplicates_extra_columns_and_drift_only_tighten() -> None:
+    every = {"data": {"max_duplicates": 5, "extra_columns": "forbid"}, "drift": {"on_drift": "fail", "method": "psi"}}
+    lax = {"data": {"max_duplicates": 6, "extra_columns": "allow"}, "drift": {"on_drift": "alert", "method": "auto"}}
+    held = effective("local", "limited", asking(every=every))
+    assert "at most 5 (governance.yaml)" in [str(bound) for bound in held.data_bounds]
+    with pytest.raises(Refused) as refusal:
+        effective("local", "limited", asking(every=every, local=lax))
+    assert [violation.message.split(" = ")[0] for violation in refusal.value.violations] == [
+        "policy.local.data.max_duplicates",
+        "policy.local.data.extra_columns",
+        "policy.local.drift.on_drift",
+    ]
 
 
 LIMITS = st.dictionaries(st.sampled_from(["accuracy", "recall", "f1"]), st.floats(0, 1))
@@ -131,7 +207,8 @@ def test_the_hash_is_of_the_values_not_of_where_they_come_from() -> None:
 
 
 def test_a_policy_survives_the_way_through_json() -> None:
-    policy = effective("production", "high", asking(every={"evaluators": ["team.steps.score"]}))
+    every = {"evaluators": ["team.steps.score"], "data": {"columns": COLUMNS}}
+    policy = effective("production", "high", asking(every=every))
     read = EffectivePolicy.from_dict(yaml.safe_load(yaml.safe_dump(policy.as_dict())))
     assert read == policy
     assert read.hash == policy.hash
@@ -162,6 +239,12 @@ def test_a_valid_file_is_read(tmp_path: Path, text: str) -> None:
         ("policies: {}", "policies: unknown key; allowed here: policy"),
         ("policy: {prod: {}}", "policy.prod: unknown key; allowed here: every, local, staging, production"),
         ("policy: {every: {data: {rows: 1}}}", "policy.every.data.rows: unknown key; allowed here: min_rows, max_miss"),
+        (
+            "policy: {every: {drift: {shares: 1}}}",
+            "policy.every.drift.shares: unknown key; allowed here: share, method",
+        ),
+        ("policy: {every: {drift: {method: ks}}}", "policy.every.drift.method: Input should be 'auto', 'wasserstein'"),
+        ("policy: {every: {drift: {threshold: .inf}}}", "policy.every.drift.threshold: Input should be a finite num"),
         ("policy: {every: {approvals: '2'}}", "policy.every.approvals: Input should be a valid integer, not '2'"),
         ("policy: {every: {approvals: true}}", "policy.every.approvals: Input should be a valid integer, not True"),
         ("policy: {every: {data: {max_missing_fraction: .nan}}}", "policy.every.data.max_missing_fraction: Input"),
@@ -172,6 +255,15 @@ def test_a_valid_file_is_read(tmp_path: Path, text: str) -> None:
         ("policy: {every: {metrics: {max: {mae: -1}}}}", "policy.every.metrics.max: mae = -1 is outside the possible"),
         ("policy: {every: {metrics: {max: 3}}}", "policy.every.metrics.max: Input should be a valid dictionary, not 3"),
         ("policy: {every: {evaluators: ['a b']}}", "policy.every.evaluators.0: String should match"),
+        ("policy: {every: {data: {columns: {a: {typ: x}}}}}", "columns.a.typ: unknown key; allowed here: type, req"),
+        ("policy: {every: {data: {columns: {a: {type: int}}}}}", "columns.a.type: Input should be 'integer', 'float'"),
+        ("policy: {every: {data: {columns: {a: {min: x}}}}}", "columns.a.min: Invalid isoformat string: 'x'"),
+        ("policy: {every: {data: {columns: {a: {min: true}}}}}", "columns.a.min: is neither a number nor a date"),
+        ("policy: {every: {data: {columns: {a: {max: .nan}}}}}", "policy.every.data.columns.a.max"),
+        ("policy: {every: {data: {columns: {a: {allowed: []}}}}}", "policy.every.data.columns.a.allowed: List should"),
+        ("policy: {every: {data: {columns: {a: {allowed: [1, x]}}}}}", "do not speak of one type of values"),
+        ("policy: {every: {data: {columns: {a: {min: 2, max: 1}}}}}", "min = 2.0 is above max = 1.0"),
+        ("policy: {every: {data: {columns: {a: {min: 2024-01-02, max: 2024-01-01}}}}}", "min = 2024-01-02 is above"),
         ("- a", "the file: Input should be"),
         ("a: [", "is not valid YAML"),
     ],

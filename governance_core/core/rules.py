@@ -1,0 +1,150 @@
+"""What the policy sets and the gates judge beyond single numbers: rules for columns, for data and for drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+# What a column holds, by one name on every engine. `number` is an integer, a float or a decimal.
+Kind = Literal["integer", "float", "number", "string", "boolean", "date", "datetime", "duration"]
+NUMBERS: frozenset[str] = frozenset({"integer", "float", "number"})
+TIMES: frozenset[str] = frozenset({"date", "datetime"})
+DriftMethod = Literal["auto", "wasserstein", "jensenshannon", "psi"]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)  # of values that people write
+
+
+def _iso(limit: Any) -> Any:
+    """Return a date (as YAML reads one) as text, and refuse text that is no date."""
+    if isinstance(limit, date):
+        return limit.isoformat()
+    if isinstance(limit, str):
+        datetime.fromisoformat(limit)
+    if isinstance(limit, bool):
+        raise ValueError("is neither a number nor a date")
+    return limit
+
+
+Limit = Annotated[Annotated[float, Field(allow_inf_nan=False)] | str, BeforeValidator(_iso)]
+Value = bool | Annotated[float, Field(allow_inf_nan=False)] | str
+
+
+class ColumnRules(BaseModel):
+    """What a declared column must be; None leaves a property open.
+
+    ``min`` and ``max`` are numbers, or ISO dates for columns of dates; a limit without an offset is in UTC where the
+    column has a time zone. ``allowed`` are the values that may occur, beside missing ones. A declared column is
+    required unless ``required`` is false.
+    """
+
+    model_config = STRICT
+
+    type: Kind | None = None
+    required: bool | None = None
+    max_missing_fraction: Share | None = None
+    min: Limit | None = None
+    max: Limit | None = None
+    allowed: Annotated[list[Value], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len(self.families) > 1:
+            raise ValueError("type, min, max and allowed do not speak of one type of values")
+        if self.min is not None and self.max is not None and _point(self.min) > _point(self.max):
+            raise ValueError(f"min = {self.min} is above max = {self.max}, which no value can satisfy")
+        return self
+
+    @property
+    def families(self) -> set[str]:
+        """Return what kind of values the rules speak of: number, string, boolean, time, duration; mostly one."""
+        named = {_family(self.type)} if self.type else set()
+        limits = {"time" if isinstance(x, str) else "number" for x in (self.min, self.max) if x is not None}
+        return named | limits | {_family_of(value) for value in self.allowed or ()}
+
+    def laxer_than(self, held: ColumnRules) -> Iterator[str]:
+        """Yield each rule that lets through what ``held`` stops, with both values."""
+        for name in self.model_fields_set:
+            value, before = getattr(self, name), getattr(held, name)
+            if name == "required":
+                before = before is not False
+            if value is not None and before is not None and _laxer(name, value, before):
+                yield f"{name} = {value} is laxer than {before}"
+
+    def tightened(self, by: ColumnRules) -> ColumnRules:
+        """Return these rules with those of ``by`` in place of what it sets.
+
+        Raises:
+            ValueError: if the two contradict each other.
+        """
+        return ColumnRules.model_validate(self.model_dump() | by.model_dump())
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+
+class DataRules(BaseModel):
+    """What a dataset must be. ``max_duplicates`` counts extra copies of a row; None: copies are not counted."""
+
+    model_config = STRICT
+
+    min_rows: int
+    max_missing_fraction: float
+    max_duplicates: int | None = None
+    extra_columns: Literal["allow", "forbid"] = "allow"
+    columns: dict[str, ColumnRules] = {}
+
+
+class DriftRules(BaseModel):
+    """When data have drifted: the share of drifted columns above ``share``.
+
+    A column has drifted where its distance from the reference, by ``method``, is at least ``threshold``.
+    """
+
+    model_config = STRICT
+
+    share: float
+    method: DriftMethod
+    threshold: float
+    on_drift: Literal["alert", "fail"]
+
+
+def _laxer(name: str, value: Any, held: Any) -> bool:
+    if name == "type":
+        return bool(value != held and not (held == "number" and value in NUMBERS))
+    if name == "required":
+        return bool(held and not value)
+    if name == "allowed":
+        return not set(value) <= set(held)
+    if name == "min":
+        return bool(_point(value) < _point(held))
+    return bool(_point(value) > _point(held))
+
+
+def _point(limit: float | str) -> float:
+    return utc(limit).timestamp() if isinstance(limit, str) else limit
+
+
+def utc(text: str) -> datetime:
+    """Return the moment that an ISO date or time names; without an offset it is in UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _family(kind: str) -> str:
+    return "number" if kind in NUMBERS else "time" if kind in TIMES else kind
+
+
+def _family_of(value: object) -> str:
+    return {bool: "boolean", str: "string"}.get(type(value), "number")
