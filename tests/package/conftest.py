@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.command_line import Governance, command_line
 from support.scratch import Scratch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +42,23 @@ def trained(three_versions: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
     """Return the command line, to be called with the words behind ``governance``."""
     return command_line(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """Return the session's Spark."""
+    from support.engines import spark_session
+
+    with spark_session() as session:
+        yield session
+
+
+@pytest.fixture
+def held_by(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, pa.Table], Any]:
+    """Return what turns a table into the frame of an engine of `support.engines.ENGINES`, or into files of it."""
+    from support.engines import as_engine
+
+    def convert(engine: str, table: pa.Table) -> Any:
+        return as_engine(engine, table, tmp_path, lambda: request.getfixturevalue("spark"))
+
+    return convert
