@@ -1,10 +1,11 @@
-"""What every other package stands on: errors, digests, bounds, processes, and where this package came from."""
+"""What every other package stands on: errors, digests, bounds, processes, waiting, and where this package came from."""
 
 from governance_core.core.bounds import Bound, impossibility
 from governance_core.core.canonical import canonical_json, digest, file_digest
 from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation
 from governance_core.core.installation import DISTRIBUTION, Installation, installation, template_root, version
 from governance_core.core.process import Process, process_state, this_process
+from governance_core.core.waiting import within
 from governance_core.core.yaml_file import read_yaml
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "template_root",
     "this_process",
     "version",
+    "within",
 ]

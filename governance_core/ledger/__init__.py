@@ -5,7 +5,7 @@ genuine, that nothing was cut off the end, and that nobody wrote the whole chain
 alone; that takes a copy of a head, signed and kept elsewhere.
 """
 
-from governance_core.ledger.events import Break, Event, event_name, parse, seal, verify
+from governance_core.ledger.events import Break, Event, event_name, parse, recorded_violations, seal, verify
 from governance_core.ledger.stages import (
     KINDS,
     STAGES,
@@ -35,6 +35,7 @@ __all__ = [
     "moved",
     "parse",
     "production_history",
+    "recorded_violations",
     "seal",
     "state_of",
     "verify",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
-from governance_core.core import canonical_json, digest
+from governance_core.core import Violation, canonical_json, digest
+
+MOST_VIOLATIONS = 100  # in one event, whose size the store limits
+MOST_BYTES = 40_000  # of violations in one event
+MOST_CHARACTERS = 1_000  # of one message
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,16 @@ def verify(chain: str, records: Iterable[tuple[str, str]]) -> Iterator[Break]:
             continue
         yield from (Break(chain, event.seq, problem) for problem in _problems(event, chain, name, seq + 1, prev))
         seq, prev = event.seq, event.hash
+
+
+def recorded_violations(violations: Sequence[Violation]) -> list[dict[str, str]]:
+    """Return violations as an event holds them: of very many, or very long ones, the first and how many more."""
+    found = [violation.as_dict() for violation in violations[:MOST_VIOLATIONS]]
+    shortened = [{**violation, "message": violation["message"][:MOST_CHARACTERS]} for violation in found]
+    sizes = accumulate(len(canonical_json(violation)) for violation in shortened)
+    kept = [violation for violation, size in zip(shortened, sizes, strict=True) if size <= MOST_BYTES]
+    more = len(violations) - len(kept)
+    return [*kept, Violation("and-more", f"{more} more").as_dict()] if more else kept
 
 
 def _problems(event: Event, chain: str, name: str, expected: int, prev: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from governance_core.core import Refused, UsageError, Violation
-from governance_core.ledger import Event, Holders
+from governance_core.ledger import Event, Holders, recorded_violations
 from governance_core.lifecycle.eligibility import evidence_of
 from governance_core.lifecycle.protocol import StageLedger
 from governance_core.pipelines.submission import project_policy
@@ -19,7 +19,6 @@ from governance_core.project import Project, load_project
 from governance_core.registry import chains, versions
 from governance_core.registry.actors import Actor, current_actor
 
-MOST_RECORDED = 100  # violations in one event
 LEASE_SECONDS = 60  # where no policy can be read: a way back must not depend on governance.yaml
 
 
@@ -140,13 +139,6 @@ class Decision:
         lines = [f"{name} {verb} to {self.to}{replaced}{written}"]
         lines += [f"  today's policy would refuse it: {found}" for found in self.shown]
         return "\n".join(lines)
-
-
-def recorded_violations(violations: Sequence[Violation]) -> list[dict[str, str]]:
-    """Return violations as an event holds them: its size is limited, so of very many the first and how many more."""
-    more = len(violations) - MOST_RECORDED
-    counted = [Violation("and-more", f"{more} more")] if more > 0 else []
-    return [found.as_dict() for found in (*violations[:MOST_RECORDED], *counted)]
 
 
 def known_stage(stage: str, allowed: tuple[str, ...]) -> str:

@@ -34,6 +34,8 @@ def summary(event: Event) -> str:
         str(body.get("action", "")),
         f"version {number}" if number else "",
         f"to {body['to']}" if body.get("to") else "",
+        f"in step {body['step']}" if body.get("step") else "",
+        f"of run {body['run_name']}" if event.kind == "alert-failed" else "",
     ]
     who = f"by {Actor.from_dict(body['actor'])}" if body.get("actor") else ""
     why = "; ".join(str(found["rule"]) for found in body.get("violations", ())) or str(body.get("reason") or "")

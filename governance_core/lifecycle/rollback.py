@@ -11,8 +11,8 @@ from uuid import UUID
 from zenml.client import Client
 
 from governance_core.core import GovernanceError, Refused, Violation
-from governance_core.ledger import Holders, Served, is_held_by, moved, parse, production_history
-from governance_core.lifecycle.case import Case, Decision, recorded_violations
+from governance_core.ledger import Holders, Served, is_held_by, moved, parse, production_history, recorded_violations
+from governance_core.lifecycle.case import Case, Decision
 from governance_core.lifecycle.eligibility import judge
 from governance_core.lifecycle.protocol import Change
 from governance_core.lifecycle.verification import chain_violations

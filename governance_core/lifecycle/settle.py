@@ -21,8 +21,9 @@ from zenml.utils.pagination_utils import depaginate
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import process_state
-from governance_core.hooks import Notice, send
+from governance_core.hooks.notices import Alerts, Notice
 from governance_core.registry.claims import Claims
+from governance_core.registry.compliance import note_failed_alert
 from governance_core.registry.runs import due_tag, lost_tag
 from governance_core.registry.sources import platform_role
 
@@ -33,13 +34,16 @@ def settle(project_slug: str) -> list[Notice]:
     """Send what is due for the project's governed runs and return what this call sent.
 
     A run that ended gets one notice. A run that nobody will end any more (see `_is_lost`) gets one that says so, and a
-    correction should it end after all.
+    correction should it end after all. An alerter that fails keeps this call waiting for 5 s, and for 0.5 s with each
+    further notice; the journal says which notices did not get through.
     """
     return list(_Settler(project_slug).notices())
 
 
 class _Settler:
     def __init__(self, project_slug: str) -> None:
+        self._slug = project_slug
+        self._alerts = Alerts()
         self._due, self._lost = due_tag(project_slug), lost_tag(project_slug)
         self._claims = Claims(f"{project_slug}.notices")
 
@@ -59,7 +63,8 @@ class _Settler:
         if not self._claims.take(key, lambda: tag in _tags(run.id)):
             return
         notice = Notice.of(run, status, text)
-        send(notice)
+        if failure := self._alerts.send(notice):
+            note_failed_alert(self._slug, notice.run_id, notice.run, failure)
         added = [self._lost] if status == "lost" else []
         Client().zen_store.update_run(run.id, PipelineRunUpdate(add_tags=added, remove_tags=[tag]))
         yield notice
@@ -75,8 +80,7 @@ def _tags(run_id: UUID) -> set[str]:
 
 def _outcome(run: PipelineRunResponse) -> str:
     if run.status.is_successful:
-        version = run.model_version
-        return f"completed, version {version.number} of {version.model.name}" if version else "completed"
+        return "completed"
     failed = Client().list_run_steps(pipeline_run_id=run.id, status="failed", sort_by="asc:created", hydrate=True)
     return "; ".join([run.status.value, *map(_reason, failed)])
 

@@ -86,6 +86,7 @@ def governance(submission: Mapping[str, Any], *, makes_model: bool) -> dict[str,
     return {
         "environment": submission["environment"],
         "project": project["slug"],
+        "actor": submission["actor"],
         "profile": makes_model,
         "problem": project["problem"],
         "positive_label": project["positive_label"],

@@ -8,6 +8,7 @@ from zenml import log_metadata, step
 from governance_core.core import Bound
 from governance_core.gates import judge_data, judge_metrics
 from governance_core.policy import EffectivePolicy, effective
+from governance_core.registry.compliance import recording_refusal
 from governance_core.registry.sources import platform_code
 
 # Thresholds are FiniteFloat, which refuses NaN at submission: ZenML would store it as null, which reads as "not given".
@@ -41,7 +42,8 @@ def validate_data_quality(
         Bound("missing_fraction", "max", max_missing_fraction, "argument max_missing_fraction"),
     ]
     verdict = judge_data(dataset, bounds)
-    verdict.raise_if_failed("this dataset")
+    with recording_refusal(governance):
+        verdict.raise_if_failed("this dataset")
     log_metadata({VERDICT_KEY: verdict.as_dict()})
     return dataset
 
@@ -77,7 +79,8 @@ def validate_model_performance(  # noqa: PLR0917 - users call it with these name
         *(Bound(name, "max", limit, "argument max_metrics") for name, limit in (max_metrics or {}).items()),
     ]
     verdict = judge_metrics(metrics, bounds)
-    verdict.raise_if_failed("this model")
+    with recording_refusal(governance):
+        verdict.raise_if_failed("this model")
     return verdict.as_dict()
 
 

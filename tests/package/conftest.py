@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.alerters import KeepingAlerter, KeepingAlerterFlavor, stack_with_alerter
 from support.command_line import Governance, command_line
 from support.scratch import Scratch
 
@@ -62,3 +63,17 @@ def held_by(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str, pa
         return as_engine(engine, table, tmp_path, lambda: request.getfixturevalue("spark"))
 
     return convert
+
+
+@pytest.fixture
+def alerter(store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[KeepingAlerter]]:  # noqa: ARG001
+    """Return the alerter of the active stack."""
+    from zenml.client import Client
+    from zenml.enums import StackComponentType
+
+    if not Client().list_flavors(name="keeping"):
+        Client().create_flavor(f"{KeepingAlerterFlavor.__module__}.KeepingAlerterFlavor", StackComponentType.ALERTER)
+    monkeypatch.setattr(KeepingAlerter, "posted", [])
+    monkeypatch.setattr(KeepingAlerter, "answer", staticmethod(lambda: True))
+    with stack_with_alerter("keeping", "keeping"):
+        yield KeepingAlerter

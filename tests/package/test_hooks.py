@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.alerters import KeepingAlerter, KeepingAlerterFlavor
-from zenml import pipeline, step
-from zenml.client import Client
-from zenml.enums import StackComponentType
+from support.alerters import KeepingAlerter
+from support.scratch import Scratch
+from support.trained import journal
+from zenml import Model, pipeline, step
 
 from governance_core.core import GovernanceError, Refused, Violation
 from governance_core.hooks import (
-    Notice,
     alerter_failure_hook,
     alerter_success_hook,
     compliance_failure_hook,
     monitoring_success_hook,
     pipeline_failure_hook,
     pipeline_success_hook,
-    send,
 )
 
 pytestmark = pytest.mark.usefixtures("store")
-NOTICE = Notice("id", "run-1", "training", "failed", "step fit failed")
-
-
-@pytest.fixture
-def alerter(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[KeepingAlerter]]:
-    client = Client()
-    before = client.active_stack_model
-    if not client.list_flavors(name="keeping"):
-        client.create_flavor(f"{KeepingAlerterFlavor.__module__}.KeepingAlerterFlavor", StackComponentType.ALERTER)
-        client.create_stack_component("keeping", "keeping", StackComponentType.ALERTER, {})
-        parts = {str(kind): found[0].id for kind, found in before.components.items()}
-        client.create_stack("with-alerter", {**parts, "alerter": "keeping"})
-    monkeypatch.setattr(KeepingAlerter, "posted", [])
-    monkeypatch.setattr(KeepingAlerter, "answer", True)
-    client.activate_stack("with-alerter")
-    yield KeepingAlerter
-    client.activate_stack(before.id)
+BROKEN = Violation("metric-min", "accuracy = 0.1 must be at least 0.8")
 
 
 @step(enable_cache=False)
@@ -57,7 +39,7 @@ def finish(number: int) -> int:
 @step(enable_cache=False)
 def fall(number: int, refused: bool) -> None:
     if refused:
-        raise Refused("this model", [Violation("metric-min", "accuracy = 0.1 must be at least 0.8")])
+        raise Refused("this model", [BROKEN])
     raise ValueError(f"{number} is wrong\nsecond line")
 
 
@@ -103,10 +85,10 @@ def test_a_success_notice_comes_once_from_the_only_last_step(
 def test_where_several_steps_are_last_no_success_is_sent_and_one_warning_says_why(
     alerter: type[KeepingAlerter], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "governance_core.hooks"):
+    with caplog.at_level(logging.WARNING, "governance_core.hooks.plain"):
         run(fork, on_success=alerter_success_hook)
     assert alerter.posted == []
-    assert [record.getMessage() for record in caplog.records if record.name == "governance_core.hooks"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "governance_core.hooks.plain"] == [
         "No notice is sent: the run has 2 last steps (left, right)"
     ]
 
@@ -116,7 +98,11 @@ def test_where_several_steps_are_last_no_success_is_sent_and_one_warning_says_wh
     [
         (failing, alerter_failure_hook, "step fall failed: ValueError: 1 is wrong"),
         (failing, pipeline_failure_hook, "step fall failed: ValueError: 1 is wrong\nsecond line"),
-        (refusing, compliance_failure_hook, "broken rules: metric-min: accuracy = 0.1 must be at least 0.8"),
+        (
+            refusing,
+            compliance_failure_hook,
+            "step fall failed: broken rules: metric-min: accuracy = 0.1 must be at least 0.8",
+        ),
         (failing, compliance_failure_hook, None),
     ],
 )
@@ -125,7 +111,7 @@ def test_a_failure_notice_says_what_failed(
 ) -> None:
     with pytest.raises(RuntimeError, match="Pipeline run has failed"):
         run(steps, on_success=alerter_success_hook, on_failure=hook)
-    assert [message.endswith(said or "") for message in alerter.posted] == ([True] if said else [])
+    assert [f": {said}\n" in message for message in alerter.posted] == ([True] if said else [])
 
 
 def test_a_hook_of_a_step_that_is_not_last_says_nothing(alerter: type[KeepingAlerter]) -> None:
@@ -146,34 +132,57 @@ def test_hooks_are_known_as_the_platforms() -> None:
     assert source is not None
     assert (source.type.value, source.import_path) == (
         "distribution_package",
-        "governance_core.hooks.alerter_failure_hook",
+        "governance_core.hooks.plain.alerter_failure_hook",
     )
 
 
-def test_without_an_alerter_a_notice_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_notice_names_the_model_version_and_how_to_see_the_run(alerter: type[KeepingAlerter]) -> None:
+    with pytest.raises(RuntimeError):
+        run(failing, on_failure=alerter_failure_hook, model=Model(name="hooked"))
+    (posted,) = alerter.posted
+    assert ": step fall failed: ValueError: 1 is wrong, version 1 of hooked\n" in posted
+    assert "\nsee it with: zenml pipeline runs list --id=" in posted
+
+
+def test_each_run_has_its_own_memory_of_an_alerter_that_failed(alerter: type[KeepingAlerter]) -> None:
+    alerter.answer = staticmethod(lambda: False)
+    run(chain, on_success=alerter_success_hook)
+    alerter.answer = staticmethod(lambda: True)
+    run(chain, on_success=alerter_success_hook)
+    assert len(alerter.posted) == 1
+
+
+def test_an_alerter_that_fails_fails_no_run_and_the_log_says_why(
+    alerter: type[KeepingAlerter], caplog: pytest.LogCaptureFixture
+) -> None:
+    alerter.answer = staticmethod(lambda: False)
     with caplog.at_level(logging.INFO, "governance_core.hooks"):
         run(chain, on_success=alerter_success_hook)
-        send(NOTICE)
-    first, second = (record for record in caplog.records if record.name == "governance_core.hooks")
-    assert (first.levelname, "last step finished" in first.getMessage()) == ("INFO", True)
-    assert (second.levelname, second.getMessage()) == (
-        "ERROR",
-        "Pipeline training, run run-1: step fit failed",
-    )
+    why, notice = (record.getMessage() for record in caplog.records if record.name == "governance_core.hooks.notices")
+    assert why.endswith("not_in_channel")
+    assert notice.endswith(": last step finished")
 
 
-@pytest.mark.parametrize("answer", [False, ConnectionError("no route")])
-def test_a_notice_that_the_alerter_does_not_take_is_not_lost(
-    alerter: type[KeepingAlerter],
-    answer: bool | Exception,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+def test_a_refusal_on_a_plain_pipeline_of_a_project_is_in_its_journal_once(
+    scratch: Scratch, alerter: type[KeepingAlerter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alerter, "answer", answer)
-    send(NOTICE)
-    why, notice = (record.getMessage() for record in caplog.records if record.name == "governance_core.hooks")
-    assert "keeping" in why
-    assert notice == str(NOTICE)
+    monkeypatch.setenv("GOVERNANCE_ACTOR", "ada@example.com")
+    with pytest.raises(RuntimeError):
+        run(refusing, on_failure=compliance_failure_hook)
+    (event,) = journal(scratch)
+    assert (event.kind, event.body["step"], event.body["actor"]["id"]) == ("violation", "fall", "ada@example.com")
+    assert event.body["violations"] == [BROKEN.as_dict()]
+    assert len(alerter.posted) == 1
+
+
+def test_a_violation_by_nobody_that_can_be_named_is_recorded_all_the_same(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOVERNANCE_ACTOR")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    with pytest.raises(RuntimeError):
+        run(refusing, on_failure=compliance_failure_hook)
+    assert [event.body["actor"] for event in journal(scratch)] == [None]
 
 
 def test_a_hook_outside_a_run_says_so() -> None:

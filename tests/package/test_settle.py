@@ -6,13 +6,17 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
+from support.alerters import KeepingAlerter
 from support.command_line import Governance
 from support.scratch import Scratch
+from support.trained import journal
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import this_process
@@ -158,9 +162,13 @@ def test_a_run_that_completed_gets_one_notice(module: Any, settle: Any) -> None:
     assert {tag.name for tag in last_run(run.pipeline.name).tags} == {"governed"}  # its notice is no longer due
 
 
-def test_a_training_notice_names_the_version(scratch: Scratch, settle: Any) -> None:
+def test_a_training_notice_names_the_version(scratch: Scratch) -> None:
     scratch.module.training()
-    assert settle() == [("completed", f"completed, version 1 of {scratch.project.model_name}")]
+    from governance_core.lifecycle.settle import settle
+
+    (notice,) = settle(scratch.project.project_slug)
+    assert notice.version == f"version 1 of {scratch.project.model_name}"
+    assert str(notice).endswith(f": completed, {notice.version}")
 
 
 def test_a_run_whose_steps_all_come_from_the_cache_gets_one_notice(module: Any, settle: Any) -> None:
@@ -212,7 +220,7 @@ def test_the_platforms_hooks_leave_a_governed_run_to_its_notice(
     hooks = {"on_success": alerter_success_hook, "on_failure": alerter_failure_hook}
     module.good.with_options(**hooks)()
     attempt(module.failing.with_options(**hooks))
-    assert [record for record in caplog.records if record.name == "governance_core.hooks"] == []
+    assert [record for record in caplog.records if record.name.startswith("governance_core.hooks")] == []
     assert len(settle()) == 2
 
 
@@ -288,17 +296,17 @@ from {scratch.package}.runs import dying; dying()
 
 
 def test_two_that_settle_at_once_send_one_notice(module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from governance_core.lifecycle import settle as settling
+    from governance_core.hooks.notices import Alerts
 
     sent: list[Any] = []
 
-    def second_settler_comes(notice: Any) -> None:
+    def second_settler_comes(_: Alerts, notice: Any) -> None:
         sent.append(notice)
         if len(sent) == 1:
             assert settle() == []  # the first has claimed the notice and not yet noted that it is sent
 
     module.good()
-    monkeypatch.setattr(settling, "send", second_settler_comes)
+    monkeypatch.setattr(Alerts, "send", second_settler_comes)
     assert len(settle()) == len(sent) == 1
 
 
@@ -306,13 +314,13 @@ def test_two_that_settle_at_once_send_one_notice(module: Any, settle: Any, monke
 def test_the_notice_of_a_settler_that_died_before_sending_is_sent_by_one_other(  # noqa: PLR0917
     scratch: Scratch, module: Any, settle: Any, owner: dict[str, str], minutes: int, notices: int
 ) -> None:
-    from governance_core.lifecycle import settle as settling
+    from governance_core.hooks.notices import Alerts
     from governance_core.registry import claims
 
     module.good()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(claims, "this_process", lambda: {**this_process(), **owner})
-        patch.setattr(settling, "send", lambda _: sys.exit("killed"))
+        patch.setattr(Alerts, "send", lambda *_: sys.exit("killed"))
         with pytest.raises(SystemExit):
             settle()
     made = "UPDATE model_version SET created=:then WHERE model_id=(SELECT id FROM model WHERE name=:name)"
@@ -354,11 +362,11 @@ def test_a_run_of_another_project_is_left_to_its_own_settler(module: Any, settle
 def test_whoever_runs_a_pipeline_sends_its_notice(
     scratch: Scratch, module: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from governance_core.lifecycle import settle as settling
+    from governance_core.hooks.notices import Alerts
     from governance_core.lifecycle.running import run
 
     sent: list[Any] = []
-    monkeypatch.setattr(settling, "send", sent.append)
+    monkeypatch.setattr(Alerts, "send", lambda _, notice: sent.append(notice))
     monkeypatch.setenv("ZENML_ACTIVE_STACK_ID", "")
     scratch.write("configs/local.yaml", "")
     run(module.good, "local", scratch.root)
@@ -371,10 +379,10 @@ def test_whoever_runs_a_pipeline_sends_its_notice(
 def test_the_verb_says_what_it_sent_and_with_json_stdout_holds_nothing_else(
     scratch: Scratch, module: Any, monkeypatch: pytest.MonkeyPatch, governance: Governance
 ) -> None:
-    from governance_core.lifecycle import settle as settling
+    from governance_core.hooks.notices import Alerts
 
     monkeypatch.chdir(scratch.root)
-    monkeypatch.setattr(settling, "send", print)
+    monkeypatch.setattr(Alerts, "send", lambda _, notice: print(notice))
     module.good()
     code, out, _ = governance("runs", "settle", "--json")
     (notice,) = json.loads(out)["notices"]
@@ -384,3 +392,49 @@ def test_the_verb_says_what_it_sent_and_with_json_stdout_holds_nothing_else(
     code, out, _ = governance("runs", "settle")
     assert code == 0
     assert out.endswith(": completed\n1 notices sent\n")
+
+
+def test_an_alerter_that_fails_changes_no_outcome_and_the_journal_says_which_notice_it_lost(
+    scratch: Scratch, module: Any, settle: Any, alerter: type[KeepingAlerter]
+) -> None:
+    alerter.answer = staticmethod(lambda: False)
+    run = module.good()
+    assert settle() == [("completed", "completed")]
+    event = journal(scratch)[-1]
+    assert (event.kind, event.body["run"], event.body["reason"]) == (
+        "alert-failed",
+        str(run.id),
+        "ConnectionError: not_in_channel",
+    )
+    assert settle() == []
+
+
+def test_an_alerter_that_hangs_keeps_a_sweep_waiting_once(
+    scratch: Scratch, module: Any, settle: Any, alerter: type[KeepingAlerter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance_core.hooks import notices
+
+    monkeypatch.setattr(notices, "FIRST_WAIT", 1.5)
+    monkeypatch.setattr(notices, "LATER_WAIT", 0.01)
+    released = Event()
+    alerter.answer = staticmethod(lambda: released.wait(60))
+    for _ in range(4):
+        module.good()
+    began = time.monotonic()
+    assert len(settle()) == 4
+    assert 1.5 <= time.monotonic() - began < 5
+    released.set()
+    reasons = [event.body["reason"] for event in journal(scratch) if event.kind == "alert-failed"]
+    assert reasons == ["TimeoutError: no answer within 1.5 s", *["TimeoutError: no answer within 0.01 s"] * 3]
+
+
+def test_a_journal_that_cannot_be_written_keeps_no_notice_from_being_settled(
+    module: Any, settle: Any, alerter: type[KeepingAlerter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance_core.registry import compliance
+
+    alerter.answer = staticmethod(lambda: False)
+    module.good()
+    monkeypatch.setattr(compliance, "journal", lambda _: 1 / 0)
+    assert settle() == [("completed", "completed")]
+    assert settle() == []

@@ -1,69 +1,30 @@
-"""Hooks that inform: they send one notice about a run to the stack's alerter, or to the log where there is none.
-
-A hook stops nothing (ZenML swallows what it raises) and sees a run before it has ended, so on a plain pipeline it is
-best effort. In a governed pipeline these hooks say nothing: `governance runs settle` sends its notices from the stored
-final status.
-"""
+"""The hooks: what they say, when they are silent, and what they leave in a project's journal."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from zenml.client import Client
 from zenml.execution.pipeline.dynamic.run_context import DynamicPipelineRunContext
 from zenml.models import PipelineRunResponse
 from zenml.steps.step_context import StepContext
+from zenml.utils import source_utils
 from zenml.utils.time_utils import utc_now
 
-from governance_core.core import GovernanceError, Refused
+from governance_core.core import GovernanceError, Refused, UsageError
+from governance_core.hooks.notices import Alerts, Notice
+from governance_core.project import find_root, load_project
+from governance_core.registry.actors import current_actor
+from governance_core.registry.compliance import note_violation
 from governance_core.registry.runs import GOVERNED
 from governance_core.registry.sources import platform_code
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """One message about one run; ``status`` is ZenML's, or ``lost`` for a run that nobody will end."""
-
-    run_id: str
-    run: str
-    pipeline: str
-    status: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"Pipeline {self.pipeline}, run {self.run}: {self.text}"
-
-    @classmethod
-    def of(cls, run: PipelineRunResponse, status: str, text: str) -> Notice:
-        """Return a notice about a run of ZenML's."""
-        pipeline = run.pipeline.name if run.pipeline else "unnamed"
-        return cls(run_id=str(run.id), run=run.name, pipeline=pipeline, status=status, text=text)
-
-    @property
-    def good(self) -> bool:
-        """Tell whether nobody needs to look."""
-        return self.status in ("completed", "cached")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the notice as JSON holds it."""
-        return asdict(self)
-
-
-def send(notice: Notice) -> None:
-    """Post the notice through the active stack's alerter, or log it where there is none or it cannot post."""
-    if alerter := Client().active_stack.alerter:
-        try:
-            if alerter.post(str(notice)):
-                return
-            logger.error("The alerter %s did not take this notice:", alerter.name)
-        except Exception as error:
-            logger.error("The alerter %s failed (%s) on this notice:", alerter.name, error)
-    logger.log(logging.INFO if notice.good else logging.ERROR, "%s", notice)
 
 
 @platform_code
@@ -98,9 +59,10 @@ def pipeline_failure_hook(exception: BaseException) -> None:
 
 @platform_code
 def compliance_failure_hook(exception: BaseException) -> None:
-    """Say which rules a refused step broke; any other failure is nothing of compliance."""
+    """Say which rules a refused step broke, also in the project's journal; other failures are not its own."""
     if isinstance(exception, Refused):
         _notify_failure("broken rules: " + "; ".join(map(str, exception.violations)))
+        _note_violation(exception)
 
 
 def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) -> None:
@@ -108,13 +70,47 @@ def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) 
     if _is_settled(run) or not (step is None or _is_only_last(step, run)):
         return
     text = "last step finished" if step else "run finished"
-    send(Notice.of(run, "completed", f"{text} ({detail(run)})" if detail else text))
+    _alerts(run.id).send(Notice.of(run, "completed", f"{text} ({detail(run)})" if detail else text))
 
 
 def _notify_failure(reason: str) -> None:
     run, step = _place()
     if not _is_settled(run):
-        send(Notice.of(run, "failed", f"step {step} failed: {reason}" if step else f"run failed: {reason}"))
+        text = f"step {step} failed: {reason}" if step else f"run failed: {reason}"
+        _alerts(run.id).send(Notice.of(run, "failed", text))
+
+
+@lru_cache(maxsize=8)
+def _alerts(run_id: UUID) -> Alerts:
+    """Return what remembers, for the hooks of one run in this process, whether the alerter failed."""
+    del run_id
+    return Alerts()
+
+
+def _note_violation(refused: Refused) -> None:
+    run, step = _place()
+    if _is_settled(run):
+        return  # the gate has written it
+    try:
+        root = _root()
+    except UsageError:
+        return  # no project, no journal
+    note_violation(load_project(root).project_slug, refused, run, step, {"actor": _actor(root)})
+
+
+def _actor(root: Path) -> dict[str, Any] | None:
+    try:
+        return current_actor(root).as_dict()
+    except UsageError:
+        return None  # a violation without a name is still one
+
+
+def _root() -> Path:
+    """Return the project around ZenML's source root, else around the working directory."""
+    try:
+        return find_root(Path(source_utils.get_source_root()))
+    except (UsageError, RuntimeError):
+        return find_root()
 
 
 def _place() -> tuple[PipelineRunResponse, str | None]:
