@@ -11,8 +11,9 @@ unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONDONTWRITEBYTECODE PYTHONPATH
 env: $(UV)
 	@"$(UV)" sync --locked --no-editable --quiet
 
+# One test process a core, each with a ZenML store of its own.
 test: env
-	REQUIRE_ALL=$(REQUIRE_ALL) .venv/bin/pytest $(ARGS)
+	REQUIRE_ALL=$(REQUIRE_ALL) .venv/bin/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 mutants: env
 	.venv/bin/python tools/mutants.py --uv "$(UV)" --only "$(ONLY)"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from support.scratch import Scratch
@@ -42,12 +43,13 @@ def pytest_configure() -> None:
 def prepared_database() -> Path:
     """Return an initialised ZenML database, made once for each ZenML version (about 2 CPU seconds)."""
     home = ROOT / "build" / f"zenml-{version('zenml')}"
-    if not (home / DATABASE).is_file():
-        shutil.rmtree(home, ignore_errors=True)
-        home.parent.mkdir(exist_ok=True)
-        script = "from zenml.client import Client; Client().active_stack_model"
-        env = os.environ | {"ZENML_CONFIG_PATH": str(home)}
-        subprocess.run([sys.executable, "-c", script], env=env, cwd=home.parent, check=True, capture_output=True)
+    home.parent.mkdir(exist_ok=True)
+    with FileLock(home.with_suffix(".lock")):  # the test processes start together
+        if not (home / DATABASE).is_file():
+            shutil.rmtree(home, ignore_errors=True)
+            script = "from zenml.client import Client; Client().active_stack_model"
+            env = os.environ | {"ZENML_CONFIG_PATH": str(home)}
+            subprocess.run([sys.executable, "-c", script], env=env, cwd=home.parent, check=True, capture_output=True)
     return home / DATABASE
 
 
@@ -63,9 +65,11 @@ def zenml_home(prepared_database: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def store(zenml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Point this process at the session's store; every test that uses ZenML asks for it."""
+    source_root = tmp_path_factory.mktemp("source_root")
+    (source_root / ".zen").mkdir()  # else ZenML looks for the file of the main module, and a test process has none
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZENML_CONFIG_PATH", str(zenml_home))
-        patch.setenv("ZENML_REPOSITORY_PATH", str(tmp_path_factory.mktemp("source_root")))
+        patch.setenv("ZENML_REPOSITORY_PATH", str(source_root))
         yield zenml_home
 
 
