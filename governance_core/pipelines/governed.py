@@ -11,7 +11,8 @@ from typing import Any, overload
 from uuid import UUID
 
 from zenml import Model
-from zenml.config.step_configurations import Step, StepConfigurationUpdate
+from zenml.client import Client
+from zenml.config.step_configurations import ArtifactConfiguration, Step, StepConfigurationUpdate
 from zenml.models import PipelineRunResponse, PipelineSnapshotBase, PipelineSnapshotResponse
 from zenml.pipelines.compilation_context import PipelineCompilationContext
 from zenml.pipelines.pipeline_definition import Pipeline
@@ -19,6 +20,7 @@ from zenml.steps.step_invocation import StepInvocation
 from zenml.utils import source_utils
 
 from governance_core.core import Refused, UsageError, Violation, digest
+from governance_core.materializers import PERSONAL_DATA, governed_frames
 from governance_core.pipelines.evidence import record_evidence
 from governance_core.pipelines.placement import compiled_graph, compiled_models
 from governance_core.pipelines.submission import Submission, collect, governance, recordable
@@ -46,7 +48,7 @@ class GovernedPipeline(Pipeline):
         if PipelineCompilationContext.is_active():
             message = "its steps would run without their checks and evidence; call it by itself"
             raise Refused(f"calling pipeline '{self.name}' inside another", [Violation("nested-pipeline", message)])
-        with _packages_looked_up_once():
+        with _packages_looked_up_once(), governed_frames():
             return super().__call__(*args, **kwargs)
 
     @property
@@ -93,7 +95,8 @@ class GovernedPipeline(Pipeline):
         in_code = run_configuration_args.get("steps") or run_configuration_args.get("step_configurations")
         if violations := [*self._configured(in_file or {}), *self._configured(in_code or {})]:
             raise Refused(f"the configuration of pipeline '{self.name}'", violations)
-        snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)
+        with governed_frames():
+            snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)
         return self._governed(snapshot), schedule, build
 
     def _configured(self, steps: Mapping[str, Any]) -> Iterator[Violation]:
@@ -120,14 +123,21 @@ class GovernedPipeline(Pipeline):
         told = governance(self._submission, makes_model=bool(models))
         for name in self._submission["steps"]:
             changes[name]["parameters"] = steps[name].config.parameters | {"governance": told}
+        configured: dict[str, Step] = {}
+        for name, step in steps.items():  # each after those that it reads from
+            configured[name] = _changed(step, changes.get(name, {}) | self._storing(step, configured))
         configuration = snapshot.pipeline_configuration
         model = configuration.model
         if model is None and models:
             model = Model(name=self._submission["project"]["model_name"])
-        seal = {"submission": self._submission["id"], "digest": digest(self._submission)}
+        seal = {
+            "submission": self._submission["id"],
+            "digest": digest(self._submission),
+            PERSONAL_DATA: self._submission["personal_data"],
+        }
         return snapshot.model_copy(
             update={
-                "step_configurations": {name: _changed(step, changes.get(name)) for name, step in steps.items()},
+                "step_configurations": configured,
                 "pipeline_configuration": configuration.model_copy(
                     update={
                         "model": model,
@@ -137,6 +147,19 @@ class GovernedPipeline(Pipeline):
                 ),
             }
         )
+
+    def _storing(self, step: Step, upstream: Mapping[str, Step]) -> dict[str, Any]:
+        """Return what must change about how a step stores its outputs."""
+        changes: dict[str, Any] = {}
+        outputs = step.config.outputs
+        if platform_role(step.spec.source) == "data_gate":
+            outputs = changes["outputs"] = _as_given(step, upstream)
+        elsewhere = step.config.step_operator or Client().active_stack.orchestrator.flavor != "local"
+        untyped = not all(output.materializer_source for output in outputs.values())
+        if untyped and elsewhere and self._submission["personal_data"]:
+            # ZenML chooses a materializer where the step runs, and its own for frames shows their rows.
+            changes |= {"enable_artifact_metadata": False, "enable_artifact_visualization": False}
+        return changes
 
 
 @contextmanager
@@ -162,7 +185,17 @@ def _ways_in(invocation: StepInvocation) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _changed(step: Step, changes: dict[str, Any] | None) -> Step:
+def _as_given(gate: Step, upstream: Mapping[str, Step]) -> dict[str, ArtifactConfiguration]:
+    """Return the outputs of the data gate: what it returns is stored as it was where it came from."""
+    sources = [
+        upstream[read.step_name].config.outputs[read.output_name].materializer_source
+        for read in gate.spec.normalized_inputs.get("dataset", [])
+    ]
+    update = {"materializer_source": sources[0]} if sources else {}
+    return {name: output.model_copy(update=update) for name, output in gate.config.outputs.items()}
+
+
+def _changed(step: Step, changes: Mapping[str, Any]) -> Step:
     if not changes:
         return step
     # ZenML stores the second of the two and derives the first from it again.

@@ -40,8 +40,7 @@ def project_policy(root: Path, project: Project, environment: str) -> EffectiveP
         UsageError: if governance.yaml cannot be read or the environment is unknown.
         Refused: if governance.yaml is laxer than the baseline.
     """
-    asked = load_governance_file(root / GOVERNANCE_FILE)
-    return effective(environment, project.risk_tier, asked, project.problem)
+    return effective(environment, project.risk_tier, load_governance_file(root / GOVERNANCE_FILE), project.problem)
 
 
 def collect(root: Path) -> Submission:
@@ -52,7 +51,8 @@ def collect(root: Path) -> Submission:
         Refused: if governance.yaml is laxer than the baseline.
     """
     project = load_project(root)
-    policy = project_policy(root, project, environment())
+    asked = load_governance_file(root / GOVERNANCE_FILE)
+    policy = effective(environment(), project.risk_tier, asked, project.problem)
     package = installation()
     return {
         "id": uuid4().hex,
@@ -72,6 +72,7 @@ def collect(root: Path) -> Submission:
         "actor": current_actor(root).as_dict(),
         "policy": policy.as_dict(),
         "policy_hash": policy.hash,
+        "personal_data": asked.personal_data,
         "process": this_process(),
     }
 

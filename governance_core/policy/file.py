@@ -78,8 +78,9 @@ class PolicySections(_Strict):
 
 
 class GovernanceFile(_Strict):
-    """The contents of governance.yaml."""
+    """The contents of governance.yaml; where ``personal_data`` is true, nothing shows values of data frames."""
 
+    personal_data: bool = True
     policy: PolicySections = PolicySections()
 
 
