@@ -19,6 +19,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "matthews_corrcoef": (-1.0, 1.0),
     "rows": _ERROR,
     "missing_fraction": _SHARE,
+    "drift_score": _SHARE,
 }
 
 

@@ -30,7 +30,7 @@ class Check:
 class Verdict:
     """All checks of one gate; it passes when there are checks and each of them passed."""
 
-    gate: Literal["data", "model"]
+    gate: Literal["data", "model", "drift"]
     checks: tuple[Check, ...]
 
     @property

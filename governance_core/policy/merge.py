@@ -80,6 +80,11 @@ class EffectivePolicy(_Frozen):
         most = [Bound(name, "max", x, self.sources[f"metrics.max.{name}"]) for name, x in self.metrics.max.items()]
         return least + most
 
+    @property
+    def drift_bounds(self) -> list[Bound]:
+        """Return the bounds of the drift gate."""
+        return [Bound("drift_score", "max", self.drift.share, self.sources["drift.share"])]
+
     def by_key(self) -> dict[str, tuple[Any, str]]:
         """Return each value and its source by its dotted key; a declared column is one value."""
         values = _flat(self.model_dump(mode="json", exclude={"sources": True, "data": {"columns"}}))

@@ -11,12 +11,13 @@ from zenml.utils.source_utils import ZENML_SOURCE_ATTRIBUTE_NAME
 from governance_core.core import DISTRIBUTION, installation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Role = Literal["data_gate", "evaluation", "model_gate", "evidence"]
+Role = Literal["data_gate", "evaluation", "model_gate", "drift", "evidence"]
 
 _ROLES: dict[str, Role] = {
     "validate_data_quality": "data_gate",
     "evaluate_model": "evaluation",
     "validate_model_performance": "model_gate",
+    "detect_drift": "drift",
     "record_evidence": "evidence",
 }
 

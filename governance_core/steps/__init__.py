@@ -1,6 +1,7 @@
 """The platform's ZenML steps: imported and called in a team's pipeline, never copied."""
 
+from governance_core.steps.drift import detect_drift
 from governance_core.steps.evaluation import evaluate_model
 from governance_core.steps.gates import validate_data_quality, validate_model_performance
 
-__all__ = ["evaluate_model", "validate_data_quality", "validate_model_performance"]
+__all__ = ["detect_drift", "evaluate_model", "validate_data_quality", "validate_model_performance"]

@@ -37,7 +37,7 @@ def validate_data_quality(
         UsageError: if the dataset is not a data frame.
     """
     bounds = [
-        *_policy(governance).data_bounds,
+        *policy_of(governance).data_bounds,
         Bound("rows", "min", min_rows, "argument min_rows"),
         Bound("missing_fraction", "max", max_missing_fraction, "argument max_missing_fraction"),
     ]
@@ -73,7 +73,7 @@ def validate_model_performance(  # noqa: PLR0917 - users call it with these name
     """
     least = {"accuracy": min_accuracy, "precision": min_precision, "recall": min_recall}
     bounds = [
-        *_policy(governance, "regression" if "r2" in metrics else "classification").metric_bounds,
+        *policy_of(governance, "regression" if "r2" in metrics else "classification").metric_bounds,
         *(Bound(name, "min", limit, f"argument min_{name}") for name, limit in least.items() if limit is not None),
         *(Bound(name, "min", limit, "argument min_metrics") for name, limit in (min_metrics or {}).items()),
         *(Bound(name, "max", limit, "argument max_metrics") for name, limit in (max_metrics or {}).items()),
@@ -84,7 +84,7 @@ def validate_model_performance(  # noqa: PLR0917 - users call it with these name
     return verdict.as_dict()
 
 
-def _policy(governance: dict[str, Any] | None, problem: str = "classification") -> EffectivePolicy:
+def policy_of(governance: dict[str, Any] | None, problem: str = "classification") -> EffectivePolicy:
     """Return the policy of the governed run; in a plain pipeline the local baseline."""
     if governance is not None:
         return EffectivePolicy.from_dict(governance["policy"])

@@ -166,7 +166,10 @@ def test_an_environment_cannot_ask_what_no_value_satisfies(rule: dict[str, Any])
 
 
 def test_duplicates_extra_columns_and_drift_only_tighten() -> None:
-    every = {"data": {"max_duplicates": 5, "extra_columns": "forbid"}, "drift": {"on_drift": "fail", "method": "psi"}}
+    every = {
+        "data": {"max_duplicates": 5, "extra_columns": "forbid"},
+        "drift": {"on_drift": "fail", "method": "distance"},
+    }
     lax = {"data": {"max_duplicates": 6, "extra_columns": "allow"}, "drift": {"on_drift": "alert", "method": "auto"}}
     held = effective("local", "limited", asking(every=every))
     assert "at most 5 (governance.yaml)" in [str(bound) for bound in held.data_bounds]
@@ -243,7 +246,7 @@ def test_a_valid_file_is_read(tmp_path: Path, text: str) -> None:
             "policy: {every: {drift: {shares: 1}}}",
             "policy.every.drift.shares: unknown key; allowed here: share, method",
         ),
-        ("policy: {every: {drift: {method: ks}}}", "policy.every.drift.method: Input should be 'auto', 'wasserstein'"),
+        ("policy: {every: {drift: {method: ks}}}", "policy.every.drift.method: Input should be 'auto' or 'distance'"),
         ("policy: {every: {drift: {threshold: .inf}}}", "policy.every.drift.threshold: Input should be a finite num"),
         ("policy: {every: {approvals: '2'}}", "policy.every.approvals: Input should be a valid integer, not '2'"),
         ("policy: {every: {approvals: true}}", "policy.every.approvals: Input should be a valid integer, not True"),

@@ -19,7 +19,8 @@ from zenml.utils import source_utils
 from governance_core.core import DISTRIBUTION, Refused, UsageError, version
 from governance_core.policy import GovernanceFile, effective
 from governance_core.registry.sources import platform_role
-from governance_core.steps import evaluate_model, validate_data_quality, validate_model_performance
+from governance_core.steps import detect_drift, evaluate_model, validate_data_quality, validate_model_performance
+from governance_core.steps.drift import DRIFT_KEY
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -62,6 +63,11 @@ def data_gate(rows: int = 200, engine: str = "pandas") -> None:
 @pipeline
 def model_gate(accuracy: Any = 0.9, min_accuracy: float | None = None) -> None:
     validate_model_performance(give_metrics(accuracy), min_accuracy=min_accuracy)
+
+
+@pipeline
+def drift_gate(rows: int = 200) -> None:
+    detect_drift(give_frame.with_options(enable_cache=False)(rows, "pandas"), give_frame(rows // 2, "polars"))
 
 
 def refusal_in(governed: Pipeline, **parameters: Any) -> str:
@@ -212,3 +218,18 @@ def test_a_plain_pipeline_tells_regression_by_the_model() -> None:
 
     model = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
     assert set(evaluate(model, [[0.0], [1.0]], [0.0, 1.0])) == {"r2", "mae", "rmse"}
+
+
+def test_the_drift_gate_returns_what_it_found_and_notes_the_verdict_in_the_run() -> None:
+    gate = drift_gate().steps["detect_drift"]
+    found = gate.outputs["drift"][0].load()
+    assert (found["drift_score"], found["drifted_columns"], list(found["columns"])) == (0.5, ["a"], ["a", "b"])
+    noted = gate.run_metadata[DRIFT_KEY]
+    assert (noted["drift_score"], noted["drifted_columns"], noted["passed"]) == (0.5, ["a"], False)
+
+
+def test_drift_fails_the_run_where_the_policy_says_so() -> None:
+    reference, current = ({"a": [float(i + moved) for i in range(200)]} for moved in (0, 100))
+    found = detect_drift.entrypoint
+    with pytest.raises(Refused, match=r"drift_score = 1.0 must be at most 0.3 \(baseline 1\); drifted: a"):
+        found(pd.DataFrame(reference), pd.DataFrame(current), 0.9, governance=governing(drift={"on_drift": "fail"}))
