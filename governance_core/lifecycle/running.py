@@ -18,7 +18,7 @@ from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
 from governance_core.project import load_project
-from governance_core.registry.sources import platform_role
+from governance_core.registry.sources import GATES, platform_role
 
 
 class RunFailed(GovernanceError):  # noqa: N818 - what happened, not an error of this program
@@ -120,5 +120,5 @@ def _failure(pipeline: GovernedPipeline) -> RunFailed:
     runs = Client().list_pipeline_runs(snapshot_id=pipeline.snapshot_id, size=1)
     failed = {name: step for run in runs for name, step in run.steps.items() if step.status == "failed"}
     reasons = [f"step '{name}': {step.exception_info and step.exception_info.message}" for name, step in failed.items()]
-    refused = any(platform_role(step.spec.source) in ("data_gate", "model_gate") for step in failed.values())
+    refused = any(platform_role(step.spec.source) in GATES for step in failed.values())
     return RunFailed("\n".join([f"the run of pipeline '{pipeline.name}' failed", *reasons]), refused=refused)

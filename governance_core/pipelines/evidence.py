@@ -13,7 +13,7 @@ from governance_core.pipelines.placement import recorded_graph, recorded_outputs
 from governance_core.pipelines.submission import Submission
 from governance_core.registry.chains import journal
 from governance_core.registry.runs import RunRecord, StepRecord, artifact_digest, read_run
-from governance_core.registry.sources import platform_code
+from governance_core.registry.sources import GATES, platform_code
 from governance_core.steps.gates import VERDICT_KEY
 
 
@@ -62,10 +62,10 @@ def _metrics(evaluation: StepRecord) -> dict[str, Any]:
 
 
 def _verdicts(run: RunRecord) -> dict[str, Any]:
-    # The data gate returns the data, so its verdict is metadata of its step; the model gate returns its verdict.
-    data = {gate.name: gate.metadata.get(VERDICT_KEY) for gate in run.of_role("data_gate") if gate.completed}
+    # The model gate returns its verdict; that of another gate is metadata of its step.
+    gates = [step for step in run.steps.values() if step.role in GATES - {"model_gate"} and step.completed]
     model = {gate.name: _load(made.id) for gate in run.of_role("model_gate") for made in gate.made}
-    return data | model
+    return {gate.name: gate.metadata.get(VERDICT_KEY) for gate in gates} | model
 
 
 def _load(artifact: UUID) -> Any:

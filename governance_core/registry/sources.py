@@ -11,13 +11,17 @@ from zenml.utils.source_utils import ZENML_SOURCE_ATTRIBUTE_NAME
 from governance_core.core import DISTRIBUTION, installation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Role = Literal["data_gate", "evaluation", "model_gate", "drift", "evidence"]
+Role = Literal["data_gate", "evaluation", "model_gate", "drift", "performance", "drift_report", "evidence"]
+# A run that one of them ended was refused.
+GATES: frozenset[Role] = frozenset({"data_gate", "model_gate", "drift", "performance"})
 
 _ROLES: dict[str, Role] = {
     "validate_data_quality": "data_gate",
     "evaluate_model": "evaluation",
     "validate_model_performance": "model_gate",
     "detect_drift": "drift",
+    "monitor_performance": "performance",
+    "report_drift": "drift_report",
     "record_evidence": "evidence",
 }
 

@@ -3,5 +3,12 @@
 from governance_core.steps.drift import detect_drift
 from governance_core.steps.evaluation import evaluate_model
 from governance_core.steps.gates import validate_data_quality, validate_model_performance
+from governance_core.steps.performance import monitor_performance
 
-__all__ = ["detect_drift", "evaluate_model", "validate_data_quality", "validate_model_performance"]
+__all__ = [
+    "detect_drift",
+    "evaluate_model",
+    "monitor_performance",
+    "validate_data_quality",
+    "validate_model_performance",
+]

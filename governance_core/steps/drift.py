@@ -6,10 +6,9 @@ from pydantic import FiniteFloat
 from zenml import log_metadata, step
 
 from governance_core.core import Bound
+from governance_core.registry.compliance import recording_refusal
 from governance_core.registry.sources import platform_code
-from governance_core.steps.gates import policy_of
-
-DRIFT_KEY = "governance.drift"  # of the step's metadata: the verdict without its columns, which may be thousands
+from governance_core.steps.gates import VERDICT_KEY, policy_of
 
 
 @step(enable_cache=False)
@@ -49,7 +48,8 @@ def detect_drift(
         threshold=policy.drift.threshold,
         ignore=ignore or (),
     )
+    log_metadata({VERDICT_KEY: verdict.summary()})  # the columns may be thousands
     if policy.drift.on_drift == "fail":
-        verdict.raise_if_failed("the current data")
-    log_metadata({DRIFT_KEY: verdict.summary()})
+        with recording_refusal(governance):
+            verdict.raise_if_failed("the current data")
     return verdict.as_dict()

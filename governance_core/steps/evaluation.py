@@ -1,5 +1,6 @@
 """The platform's evaluation step: the numbers that promotion believes."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from zenml import step
@@ -32,17 +33,31 @@ def evaluate_model(
     Raises:
         UsageError: if the positive label does not occur in the target.
     """
-    from sklearn.base import is_regressor
     from sklearn.utils import column_or_1d
 
     truth, predicted = column_or_1d(target), column_or_1d(model.predict(features))
+    return compute_metrics(model, truth, predicted, declared_label(positive_label, governance), governance)
+
+
+def declared_label(positive_label: str | float | None, governance: dict[str, Any] | None) -> str | int | float | None:
+    """Return the positive label: the call's, else the project's; None where nobody declared one."""
+    return positive_label if positive_label is not None else (governance or {}).get("positive_label")
+
+
+def compute_metrics(
+    model: Any, truth: Any, predicted: Any, positive_label: str | float | None, governance: dict[str, Any] | None
+) -> dict[str, float]:
+    """Return the metrics of predictions by the project's problem; in a plain pipeline the model tells which it is.
+
+    Raises:
+        UsageError: if the positive label does not occur in the true values.
+    """
+    from sklearn.base import is_regressor
+
     plain = "regression" if hasattr(model, "__sklearn_tags__") and is_regressor(model) else "classification"
-    declared = governance or {"problem": plain}
-    if declared["problem"] == "regression":
+    if (governance or {"problem": plain})["problem"] == "regression":
         return _regression(truth, predicted)
-    return _classification(
-        truth, predicted, positive_label if positive_label is not None else declared.get("positive_label")
-    )
+    return _classification(truth, predicted, positive_label)
 
 
 def _regression(truth: Any, predicted: Any) -> dict[str, float]:
@@ -61,7 +76,7 @@ def _classification(truth: Any, predicted: Any, positive_label: str | float | No
     accuracy = metrics.accuracy_score(truth, predicted)
     average = "macro"
     if positive_label is not None:
-        positive = _label(truth, positive_label)
+        positive = _label(truth.tolist(), positive_label)
         truth, predicted, average = truth == positive, predicted == positive, "binary"
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         truth, predicted, average=average, zero_division=0.0
@@ -70,13 +85,16 @@ def _classification(truth: Any, predicted: Any, positive_label: str | float | No
     return {name: float(value) for name, value in named.items()}
 
 
-def _label(truth: Any, positive_label: str | float) -> Any:
-    """Return the target's own form of the label: the project's answers hold it as text."""
-    labels = sorted(set(truth.tolist()), key=str)
-    for label in labels:
-        if label == positive_label or str(label) == str(positive_label):
-            return label
-    raise UsageError(
-        f"the positive label {positive_label!r} does not occur in the target, whose labels are "
-        f"{', '.join(map(repr, labels))}; correct positive_label or the target"
-    )
+def _label(labels: list[Any], positive_label: str | float) -> Any:
+    found = find_label(labels, positive_label)
+    if found is None:
+        raise UsageError(
+            f"the positive label {positive_label!r} does not occur in the target, whose labels are "
+            f"{', '.join(map(repr, sorted(set(labels), key=str)))}; correct positive_label or the target"
+        )
+    return found
+
+
+def find_label(labels: Iterable[Any], positive_label: str | float) -> Any:
+    """Return the labels' own form of one, None where it is not among them: the project's answers hold it as text."""
+    return next((x for x in set(labels) if x == positive_label or str(x) == str(positive_label)), None)
