@@ -18,6 +18,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("r2", "explained_variance"), (-math.inf, 1.0)),
     "matthews_corrcoef": (-1.0, 1.0),
     "rows": _ERROR,
+    "duplicates": _ERROR,
     "missing_fraction": _SHARE,
     "drift_score": _SHARE,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -18,8 +18,8 @@ from pydantic import (
 
 # What a column holds, by one name on every engine. `number` is an integer, a float or a decimal.
 Kind = Literal["integer", "float", "number", "string", "boolean", "date", "datetime", "duration"]
-NUMBERS: frozenset[str] = frozenset({"integer", "float", "number"})
-TIMES: frozenset[str] = frozenset({"date", "datetime"})
+NUMBERS = frozenset({"integer", "float", "number", "decimal"})  # a column may hold decimals, but none is declared so
+TIMES = frozenset({"date", "datetime"})
 DriftMethod = Literal["auto", "distance"]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)  # of values that people write
@@ -59,18 +59,31 @@ class ColumnRules(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if len(self.families) > 1:
+        if len(self._families()) > 1:
             raise ValueError("type, min, max and allowed do not speak of one type of values")
-        if self.min is not None and self.max is not None and _point(self.min) > _point(self.max):
+        if self.min is not None and self.max is not None and _least(self.min) > _most(self.max):
             raise ValueError(f"min = {self.min} is above max = {self.max}, which no value can satisfy")
         return self
 
-    @property
-    def families(self) -> set[str]:
-        """Return what kind of values the rules speak of: number, string, boolean, time, duration; mostly one."""
+    def _families(self) -> set[str]:
         named = {_family(self.type)} if self.type else set()
-        limits = {"time" if isinstance(x, str) else "number" for x in (self.min, self.max) if x is not None}
+        limits = {"date or datetime" if isinstance(x, str) else "number" for x in (self.min, self.max) if x is not None}
         return named | limits | {_family_of(value) for value in self.allowed or ()}
+
+    @property
+    def expected(self) -> str | None:
+        """The declared type, or the one that limits and allowed values speak of; None where nothing does."""
+        return self.type or next(iter(self._families()), None)
+
+    def fits(self, kind: str) -> bool:
+        """Tell whether a column of this kind is of the declared type, or else can be compared with what is declared."""
+        if self.type and self.type != "number":
+            return kind == self.type
+        return self._families() <= {_family(kind)}
+
+    def comparable(self, kind: str) -> bool:
+        """Tell whether the values of a column of this kind can be compared with what is declared."""
+        return self._families() <= {_family(kind)}
 
     def laxer_than(self, held: ColumnRules) -> Iterator[str]:
         """Yield each rule that lets through what ``held`` stops, with both values."""
@@ -121,6 +134,18 @@ class DriftRules(BaseModel):
     on_drift: Literal["alert", "fail"]
 
 
+def first_moment(text: str) -> datetime:
+    """Return the moment that an ISO date or time names, in UTC; a day's first."""
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def last_moment(text: str) -> datetime:
+    """Return the moment that an ISO date or time names, in UTC; a day's last, so that ``max: 2024-12-31`` holds it."""
+    day = timedelta(days=1, microseconds=-1) if len(text) == len("2024-12-31") else timedelta()
+    return first_moment(text) + day
+
+
 def _laxer(name: str, value: Any, held: Any) -> bool:
     if name == "type":
         return bool(value != held and not (held == "number" and value in NUMBERS))
@@ -129,22 +154,20 @@ def _laxer(name: str, value: Any, held: Any) -> bool:
     if name == "allowed":
         return not set(value) <= set(held)
     if name == "min":
-        return bool(_point(value) < _point(held))
-    return bool(_point(value) > _point(held))
+        return _least(value) < _least(held)
+    return _most(value) > _most(held)
 
 
-def _point(limit: float | str) -> float:
-    return utc(limit).timestamp() if isinstance(limit, str) else limit
+def _least(limit: float | str) -> float:
+    return first_moment(limit).timestamp() if isinstance(limit, str) else limit
 
 
-def utc(text: str) -> datetime:
-    """Return the moment that an ISO date or time names; without an offset it is in UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _most(limit: float | str) -> float:
+    return last_moment(limit).timestamp() if isinstance(limit, str) else limit
 
 
 def _family(kind: str) -> str:
-    return "number" if kind in NUMBERS else "time" if kind in TIMES else kind
+    return "number" if kind in NUMBERS else "date or datetime" if kind in TIMES else kind
 
 
 def _family_of(value: object) -> str:

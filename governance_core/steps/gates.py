@@ -27,21 +27,23 @@ def validate_data_quality(
     """Return the dataset if it is fit to train on; the stricter of argument and policy holds.
 
     Args:
-        dataset: a data frame of any engine that narwhals knows.
+        dataset: a data frame of any engine that narwhals knows, or the path of a Parquet file, of a glob of Parquet
+            files, or of a CSV file.
         min_rows: the least number of rows.
         max_missing_fraction: the largest share of missing cells in the whole frame, between 0 and 1.
         governance: set by ``governed_pipeline``.
 
     Raises:
         Refused: lists every violation.
-        UsageError: if the dataset is not a data frame.
+        UsageError: if the dataset is not a data frame or cannot be read; names the path and the reason.
     """
+    held = policy_of(governance)
     bounds = [
-        *policy_of(governance).data_bounds,
+        *held.data_bounds,
         Bound("rows", "min", min_rows, "argument min_rows"),
         Bound("missing_fraction", "max", max_missing_fraction, "argument max_missing_fraction"),
     ]
-    verdict = judge_data(dataset, bounds)
+    verdict = judge_data(dataset, bounds, held.data.columns, held.data.extra_columns)
     with recording_refusal(governance):
         verdict.raise_if_failed("this dataset")
     log_metadata({VERDICT_KEY: verdict.as_dict()})

@@ -27,9 +27,11 @@ def written(folder: Path, frame: pl.DataFrame, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_good_file_passes(tmp_path: Path, governance: Governance, kind: str) -> None:
-    code, out, _ = governance("quality", written(tmp_path, GOOD, kind))
+    path = written(tmp_path, GOOD, kind)
+    code, out, _ = governance("quality", path, "--min-rows", 3, "--max-duplicates", 0)
     assert code == 0
-    assert "rows = 100 is at least 100 (--min-rows)" in out
+    assert "rows = 100 is at least 100 (baseline 1)" in out
+    assert governance("quality", path, "--min-rows", 101, "--max-duplicates", 0)[0] == 3
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
