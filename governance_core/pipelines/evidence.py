@@ -15,6 +15,7 @@ from governance_core.registry.chains import journal
 from governance_core.registry.runs import RunRecord, StepRecord, artifact_digest, read_run
 from governance_core.registry.sources import GATES, platform_code
 from governance_core.steps.gates import VERDICT_KEY
+from governance_core.steps.profiles import PROFILES
 
 
 @step(enable_cache=False, enable_artifact_metadata=False, enable_artifact_visualization=False)
@@ -52,6 +53,7 @@ def _evidence(run: RunRecord, submission: Submission) -> dict[str, Any]:
             for step, model in models
         ],
         "gates": _verdicts(run),
+        "profiles": _profiles(run),
         "actor": submission["actor"],
     }
 
@@ -66,6 +68,20 @@ def _verdicts(run: RunRecord) -> dict[str, Any]:
     gates = [step for step in run.steps.values() if step.role in GATES - {"model_gate"} and step.completed]
     model = {gate.name: _load(made.id) for gate in run.of_role("model_gate") for made in gate.made}
     return {gate.name: gate.metadata.get(VERDICT_KEY) for gate in gates} | model
+
+
+def _profiles(run: RunRecord) -> dict[str, Any]:
+    saved = {
+        name: artifact.id
+        for step in run.steps.values()
+        for name, artifacts in step.outputs.items()
+        for artifact in artifacts
+        if step.role and step.completed and name in PROFILES
+    }
+    return {
+        name: {"artifact": str(artifact), "digest": artifact_digest(Client().get_artifact_version(artifact))}
+        for name, artifact in saved.items()
+    }
 
 
 def _load(artifact: UUID) -> Any:

@@ -7,6 +7,7 @@ from zenml import step
 
 from governance_core.core import UsageError
 from governance_core.registry.sources import platform_code
+from governance_core.steps.profiles import PREDICTION_PROFILE, save_profile
 
 
 @step(enable_cache=False)
@@ -33,9 +34,11 @@ def evaluate_model(
     Raises:
         UsageError: if the positive label does not occur in the target.
     """
+    import pandas as pd
     from sklearn.utils import column_or_1d
 
     truth, predicted = column_or_1d(target), column_or_1d(model.predict(features))
+    save_profile(PREDICTION_PROFILE, pd.DataFrame({"prediction": predicted}), governance)
     return compute_metrics(model, truth, predicted, declared_label(positive_label, governance), governance)
 
 

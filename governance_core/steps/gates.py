@@ -10,6 +10,7 @@ from governance_core.gates import judge_data, judge_metrics
 from governance_core.policy import EffectivePolicy, effective
 from governance_core.registry.compliance import recording_refusal
 from governance_core.registry.sources import platform_code
+from governance_core.steps.profiles import DATA_PROFILE, save_profile
 
 # Thresholds are FiniteFloat, which refuses NaN at submission: ZenML would store it as null, which reads as "not given".
 VERDICT_KEY = "governance.verdict"  # of the data gate's step metadata; the model gate returns its verdict
@@ -47,6 +48,7 @@ def validate_data_quality(
     with recording_refusal(governance):
         verdict.raise_if_failed("this dataset")
     log_metadata({VERDICT_KEY: verdict.as_dict()})
+    save_profile(DATA_PROFILE, dataset, governance)
     return dataset
 
 

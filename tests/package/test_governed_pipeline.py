@@ -13,6 +13,8 @@ import pytest
 from support.scratch import OWN_EVALUATOR, Scratch
 
 from governance_core.core import Refused, UsageError
+from governance_core.registry.chains import journal
+from governance_core.steps.profiles import PROFILES
 
 
 def refused(pipeline: Any, **parameters: Any) -> dict[str, str]:
@@ -208,11 +210,47 @@ def given():
     assert run.status == "completed"
 
 
-def test_only_in_a_run_that_makes_a_model_the_gates_are_asked_for_profiles(scratch: Scratch) -> None:
-    code = "@governed_pipeline\ndef reading():\n    validate_data_quality(load())\n"
-    runs = scratch.module.training(), scratch.add("reading", code).reading()
-    told = [run.steps["validate_data_quality"].config.parameters["governance"]["profile"] for run in runs]
-    assert told == [True, False]
+def test_what_data_and_predictions_looked_like_stays_with_the_version_and_in_its_evidence(scratch: Scratch) -> None:
+    from click.testing import CliRunner
+    from zenml.cli.cli import cli
+    from zenml.client import Client
+
+    from governance_core.gates.drift import Profile
+    from governance_core.registry.runs import artifact_digest
+
+    version = scratch.module.training().model_version
+    assert CliRunner().invoke(cli, ["artifact", "prune", "--yes"]).exit_code == 0
+
+    saved = {name: Client().get_model_version(None, version.id).get_artifact(name) for name in PROFILES}
+    data, predictions = (Profile.from_dict(artifact.load()) for artifact in saved.values())
+    assert (data.rows, list(data.columns)) == (120, ["x", "label"])
+    assert (predictions.rows, list(predictions.columns)) == (120, ["prediction"])
+    (evidence,) = [event.body for event in journal(scratch.project.project_slug).newest()]
+    assert evidence["profiles"] == {
+        name: {"artifact": str(artifact.id), "digest": artifact_digest(artifact)} for name, artifact in saved.items()
+    }
+
+
+def test_a_run_that_reads_a_version_leaves_its_profiles_alone(scratch: Scratch) -> None:
+    """The version's newest profile is its reference: one of a batch would hide every drift."""
+    from zenml import Model
+
+    version = scratch.module.training().model_version
+    code = """
+from zenml import get_pipeline_context
+
+@governed_pipeline
+def reading():
+    data = validate_data_quality(load())
+    evaluate_model(get_pipeline_context().model.get_model_artifact("model"), features(data), target(data))
+"""
+    reading = scratch.add("reading", code).reading
+    run = reading.with_options(model=Model(name=scratch.project.model_name, version=version.number))()
+    assert run.status == "completed"
+    for step in ("validate_data_quality", "evaluate_model"):
+        assert not run.steps[step].outputs.keys() & set(PROFILES)
+    read, _ = journal(scratch.project.project_slug).newest()
+    assert read.body["profiles"] == {}
 
 
 def test_a_configuration_file_sets_what_is_the_teams(scratch: Scratch) -> None:
@@ -235,8 +273,6 @@ def test_the_projects_model_is_versioned_where_the_pipeline_names_none(scratch: 
 
 def test_a_run_that_only_reads_a_model_is_no_evidence_of_its_version(scratch: Scratch) -> None:
     from zenml import Model
-
-    from governance_core.registry.chains import journal
 
     trained = scratch.module.training()
     code = "@governed_pipeline\ndef reading():\n    validate_data_quality(load())\n"
