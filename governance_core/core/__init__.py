@@ -1,6 +1,6 @@
 """What every other package stands on: errors, digests, bounds, processes, waiting, and where this package came from."""
 
-from governance_core.core.bounds import Bound, impossibility
+from governance_core.core.bounds import METRIC_NAMES, Bound, impossibility
 from governance_core.core.canonical import canonical_json, digest, file_digest
 from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation
 from governance_core.core.installation import DISTRIBUTION, Installation, installation, template_root, version
@@ -10,6 +10,7 @@ from governance_core.core.yaml_file import read_yaml
 
 __all__ = [
     "DISTRIBUTION",
+    "METRIC_NAMES",
     "Bound",
     "Conflict",
     "GovernanceError",

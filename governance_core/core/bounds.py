@@ -17,11 +17,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("mae", "mse", "rmse", "mape", "median_absolute_error", "log_loss"), _ERROR),
     **dict.fromkeys(("r2", "explained_variance"), (-math.inf, 1.0)),
     "matthews_corrcoef": (-1.0, 1.0),
-    "rows": _ERROR,
-    "duplicates": _ERROR,
-    "missing_fraction": _SHARE,
-    "drift_score": _SHARE,
 }
+METRIC_NAMES = tuple(_RANGES)  # of a model, those that are known
+_RANGES |= {"rows": _ERROR, "duplicates": _ERROR, "missing_fraction": _SHARE, "drift_score": _SHARE}
 
 
 @dataclass(frozen=True)

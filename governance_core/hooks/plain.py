@@ -17,7 +17,9 @@ from zenml.utils import source_utils
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import GovernanceError, Refused, UsageError
+from governance_core.hooks.measuring import run_samples
 from governance_core.hooks.notices import Alerts, Notice
+from governance_core.monitoring import Exporter
 from governance_core.project import find_root, load_project
 from governance_core.registry.actors import current_actor
 from governance_core.registry.compliance import note_violation
@@ -41,8 +43,9 @@ def pipeline_success_hook() -> None:
 
 @platform_code
 def monitoring_success_hook() -> None:
-    """Say that the last step finished, and how many seconds after the run was created."""
-    _notify_success(lambda run: f"{(utc_now(run.created) - run.created).total_seconds():.0f} s")
+    """Say that the last step finished, and how many seconds after the run was created; export the run's metrics."""
+    if run := _notify_success(lambda run: f"{(utc_now(run.created) - run.created).total_seconds():.0f} s"):
+        _export(run)
 
 
 @platform_code
@@ -65,12 +68,21 @@ def compliance_failure_hook(exception: BaseException) -> None:
         _note_violation(exception)
 
 
-def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) -> None:
+def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) -> PipelineRunResponse | None:
+    """Send the notice and return the run; None where this is not the one place to send it from."""
     run, step = _place()
     if _is_settled(run) or not (step is None or _is_only_last(step, run)):
-        return
+        return None
     text = "last step finished" if step else "run finished"
     _alerts(run.id).send(Notice.of(run, "completed", f"{text} ({detail(run)})" if detail else text))
+    return run
+
+
+def _export(run: PipelineRunResponse) -> None:
+    if exporter := Exporter():
+        pipeline = run.pipeline.name if run.pipeline else "unnamed"
+        group = {"project": Client().active_project.name, "pipeline": pipeline, "environment": "none"}
+        exporter.export(group, run_samples(run, "completed"))
 
 
 def _notify_failure(reason: str) -> None:

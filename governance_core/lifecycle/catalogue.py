@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -39,12 +40,7 @@ class Entry:
             "trained_by": body.get("actor"),
             "trained_at": evidence and evidence.at,
             "commit": submission.get("repository", {}).get("commit"),
-            "metrics": {
-                name: value
-                for model in body.get("models", ())
-                for metrics in model["metrics"]
-                for name, value in metrics["values"].items()
-            },
+            "metrics": recorded_metrics(body),
             "gates": {name: verdict["passed"] for name, verdict in body.get("gates", {}).items()},
             "artifacts": self.dossier.artifacts,
             "approvals": [
@@ -52,6 +48,16 @@ class Entry:
                 for event in approvers(self.dossier).values()
             ],
         }
+
+
+def recorded_metrics(evidence: Mapping[str, Any]) -> dict[str, float]:
+    """Return every metric that the body of an evidence holds."""
+    return {
+        name: value
+        for model in evidence.get("models", ())
+        for metrics in model["metrics"]
+        for name, value in metrics["values"].items()
+    }
 
 
 def newest_entries(root: Path, model: str | None, limit: int) -> list[Entry]:

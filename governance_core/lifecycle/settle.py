@@ -1,4 +1,4 @@
-"""Exactly one notice for each governed run, from its stored final status.
+"""Exactly one notice for each governed run, and its metrics, from its stored final status.
 
 A hook sees a run before it has ended and is not called when the process is killed, so notices are sent afterwards: by
 whoever waited for the run, or else by the next sweep. A run carries a tag until its notice is sent, which keeps the
@@ -9,8 +9,11 @@ removing the tag leaves a second notice to the next one: better twice than never
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +24,17 @@ from zenml.utils.pagination_utils import depaginate
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import process_state
+from governance_core.hooks.measuring import run_samples
 from governance_core.hooks.notices import Alerts, Notice
+from governance_core.ledger import STAGES
+from governance_core.lifecycle.metrics import stage_samples
+from governance_core.monitoring import Exporter
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
 from governance_core.registry.runs import due_tag, lost_tag
 from governance_core.registry.sources import platform_role
+
+logger = logging.getLogger(__name__)
 
 FINISHED = json.dumps([status.value for status in ExecutionStatus if status.is_finished])
 
@@ -35,15 +44,21 @@ def settle(project_slug: str) -> list[Notice]:
 
     A run that ended gets one notice. A run that nobody will end any more (see `_is_lost`) gets one that says so, and a
     correction should it end after all. An alerter that fails keeps this call waiting for 5 s, and for 0.5 s with each
-    further notice; the journal says which notices did not get through.
+    further notice; the journal says which notices did not get through. What the runs measured is exported where the
+    variables of `governance_core.monitoring` say so.
     """
-    return list(_Settler(project_slug).notices())
+    settler = _Settler(project_slug)
+    sent = list(settler.notices())
+    settler.export_stages()
+    return sent
 
 
 class _Settler:
     def __init__(self, project_slug: str) -> None:
         self._slug = project_slug
         self._alerts = Alerts()
+        self._exporter = Exporter()
+        self._models: set[str] = set()  # that the settled runs worked on
         self._due, self._lost = due_tag(project_slug), lost_tag(project_slug)
         self._claims = Claims(f"{project_slug}.notices")
 
@@ -67,7 +82,35 @@ class _Settler:
             note_failed_alert(self._slug, notice.run_id, notice.run, failure)
         added = [self._lost] if status == "lost" else []
         Client().zen_store.update_run(run.id, PipelineRunUpdate(add_tags=added, remove_tags=[tag]))
+        self._export_run(run, status)
         yield notice
+
+    def _export_run(self, run: PipelineRunResponse, status: str) -> None:
+        if not self._exporter:
+            return
+        if run.model_version:
+            self._models.add(run.model_version.model.name)
+        with _only_logged(f"the metrics of run {run.name}"):
+            environment = (_submission(run) or {"environment": "unknown"})["environment"]
+            pipeline = run.pipeline.name if run.pipeline else "unnamed"
+            group = {"project": self._slug, "pipeline": pipeline, "environment": environment}
+            self._exporter.export(group, run_samples(run, status))
+
+    def export_stages(self) -> None:
+        """Export what is known of the versions in the stages of each model that a settled run worked on."""
+        for model, stage in product(sorted(self._models), STAGES):
+            with _only_logged(f"the metrics of {model} in {stage}"):
+                group = {"project": self._slug, "model": model, "stage": stage}
+                self._exporter.export(group, stage_samples(self._slug, model, stage))
+
+
+@contextmanager
+def _only_logged(what: str) -> Iterator[None]:
+    """Keep what cannot be measured from ending the sweep."""
+    try:
+        yield
+    except Exception as error:
+        logger.error("Nobody can tell %s: %s: %s", what, type(error).__name__, error)
 
 
 def _tagged(tag: str, **filters: Any) -> list[PipelineRunResponse]:

@@ -12,9 +12,8 @@ from governance_core.core import digest
 from governance_core.pipelines.placement import recorded_graph, recorded_outputs
 from governance_core.pipelines.submission import Submission
 from governance_core.registry.chains import journal
-from governance_core.registry.runs import RunRecord, StepRecord, artifact_digest, read_run
+from governance_core.registry.runs import VERDICT_KEY, RunRecord, StepRecord, artifact_digest, read_run
 from governance_core.registry.sources import GATES, platform_code
-from governance_core.steps.gates import VERDICT_KEY
 from governance_core.steps.profiles import PROFILES
 
 

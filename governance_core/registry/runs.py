@@ -20,6 +20,7 @@ from governance_core.core import digest
 from governance_core.registry.sources import Role, platform_role
 
 GOVERNED = "governed"  # the tag of a governed run
+VERDICT_KEY = "governance.verdict"  # of a gate's step metadata; the model gate returns its verdict
 _CHUNK = 1 << 20
 
 
@@ -71,6 +72,7 @@ class StepRecord:
     inputs: Mapping[str, tuple[Artifact, ...]]
     outputs: Mapping[str, tuple[Artifact, ...]]
     metadata: Mapping[str, Any]
+    started: datetime | None
     ended: datetime | None
     error: str | None = None
 
@@ -169,6 +171,7 @@ def _step(step: StepRunResponse) -> StepRecord:
         inputs=_artifacts(step.inputs),
         outputs=_artifacts(step.outputs),
         metadata=step.run_metadata,
+        started=step.start_time,
         ended=step.end_time,
         error=step.exception_info.message if step.exception_info else None,
     )

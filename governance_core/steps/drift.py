@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from pydantic import FiniteFloat
-from zenml import log_metadata, step
+from zenml import step
 
 from governance_core.core import Bound
 from governance_core.registry.compliance import recording_refusal
 from governance_core.registry.sources import platform_code
-from governance_core.steps.gates import VERDICT_KEY, policy_of
+from governance_core.steps.gates import note, policy_of
 
 
 @step(enable_cache=False)
@@ -48,7 +48,7 @@ def detect_drift(
         threshold=policy.drift.threshold,
         ignore=ignore or (),
     )
-    log_metadata({VERDICT_KEY: verdict.summary()})  # the columns may be thousands
+    note(verdict.summary())  # the columns may be thousands
     if policy.drift.on_drift == "fail":
         with recording_refusal(governance):
             verdict.raise_if_failed("the current data")

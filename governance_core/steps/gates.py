@@ -4,16 +4,17 @@ from typing import Annotated, Any
 
 from pydantic import FiniteFloat
 from zenml import log_metadata, step
+from zenml.steps.step_context import StepContext
 
 from governance_core.core import Bound
 from governance_core.gates import judge_data, judge_metrics
 from governance_core.policy import EffectivePolicy, effective
 from governance_core.registry.compliance import recording_refusal
+from governance_core.registry.runs import VERDICT_KEY
 from governance_core.registry.sources import platform_code
 from governance_core.steps.profiles import DATA_PROFILE, save_profile
 
 # Thresholds are FiniteFloat, which refuses NaN at submission: ZenML would store it as null, which reads as "not given".
-VERDICT_KEY = "governance.verdict"  # of the data gate's step metadata; the model gate returns its verdict
 
 
 # The dataset is stored as it came; ZenML has drawn and measured it where it was made.
@@ -45,9 +46,9 @@ def validate_data_quality(
         Bound("missing_fraction", "max", max_missing_fraction, "argument max_missing_fraction"),
     ]
     verdict = judge_data(dataset, bounds, held.data.columns, held.data.extra_columns)
+    note(verdict.as_dict())
     with recording_refusal(governance):
         verdict.raise_if_failed("this dataset")
-    log_metadata({VERDICT_KEY: verdict.as_dict()})
     save_profile(DATA_PROFILE, dataset, governance)
     return dataset
 
@@ -86,6 +87,12 @@ def validate_model_performance(  # noqa: PLR0917 - users call it with these name
     with recording_refusal(governance):
         verdict.raise_if_failed("this model")
     return verdict.as_dict()
+
+
+def note(verdict: dict[str, Any]) -> None:
+    """Keep a gate's verdict with its step, before the gate fails it; a call outside a run has no step."""
+    if StepContext.get():
+        log_metadata({VERDICT_KEY: verdict})
 
 
 def policy_of(governance: dict[str, Any] | None, problem: str = "classification") -> EffectivePolicy:

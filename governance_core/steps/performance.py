@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from zenml import log_metadata, step
+from zenml import step
 from zenml.logger import get_logger
 
 from governance_core.gates import judge_metrics
 from governance_core.registry.compliance import recording_refusal
 from governance_core.registry.sources import platform_code
 from governance_core.steps.evaluation import compute_metrics, declared_label, find_label
-from governance_core.steps.gates import VERDICT_KEY, policy_of
+from governance_core.steps.gates import note, policy_of
 
 logger = get_logger(__name__)
 
@@ -50,7 +50,7 @@ def monitor_performance(  # noqa: PLR0917 - users call it with these names
     metrics = compute_metrics(model, truth, column_or_1d(model.predict(features)), label, governance)
     policy = policy_of(governance, "regression" if "r2" in metrics else "classification")
     verdict = judge_metrics(metrics, policy.metric_bounds)
-    log_metadata({VERDICT_KEY: verdict.as_dict()})
+    note(verdict.as_dict())
     if policy.drift.on_drift == "fail":
         with recording_refusal(governance):
             verdict.raise_if_failed("the performance of this model")

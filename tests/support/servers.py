@@ -1,0 +1,109 @@
+"""Servers for tests: real ones in processes of their own, and small ones that answer as they are told."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+import pytest
+
+Found = TypeVar("Found")
+DEADLINE = 30.0  # seconds, on a busy machine
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def program(name: str) -> str:
+    """Return the path of an installed program, or skip the test by its name."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed; .ci/run installs it")
+    return found
+
+
+def eventually(look: Callable[[], Found]) -> Found:
+    """Return the first truth that a look finds before the deadline, and else fail with what it found last."""
+    end, tick, found = time.monotonic() + DEADLINE, Event(), look()
+    while not found and time.monotonic() < end:
+        tick.wait(0.1)
+        found = look()
+    assert found
+    return found
+
+
+def read(url: str) -> str:
+    """Return what a URL answers; nothing while nobody does."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.read().decode())
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return ""
+
+
+@contextmanager
+def running(*command: str | Path, ready: str) -> Iterator[None]:
+    """Run a server until the block ends, from when the URL ``ready`` answers on."""
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: read(ready))
+        yield
+    finally:
+        server.terminate()
+        server.wait(DEADLINE)
+
+
+class Answering:
+    """An HTTP server that keeps what it was asked and answers with ``status`` and ``body``, at once unless it hangs."""
+
+    def __init__(self, status: int = 200, body: str = "", hangs: bool = False) -> None:
+        self.status, self.body, self.hangs = status, body, hangs
+        self.requests: list[tuple[str, str, str]] = []  # method, path, body
+        self.released = Event()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Answering:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                outer.requests.append((self.command, self.path, sent))
+                if outer.hangs:
+                    outer.released.wait(60)
+                self.send_response(outer.status)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(outer.body.encode())
+
+            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server calls
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._server.server_close()
