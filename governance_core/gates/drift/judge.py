@@ -122,7 +122,7 @@ def _uncomparable(column: Column) -> str | None:
     if isinstance(column, Uncompared):
         return f"of type {column.what}" if column.count else None
     if isinstance(column, Categories | Groups) and not getattr(column, "boolean", False):
-        return "text: more than half of the values are distinct" if column.distinct > column.count / 2 else None
+        return "text: more than half of its values are distinct" if column.distinct > column.count / 2 else None
     return None
 
 
