@@ -30,7 +30,7 @@ def governance(
 
 
 # The modules beside this one; importing one registers its verbs on `app`.
-VERBS: tuple[str, ...] = ("check", "ledger", "lifecycle", "model", "policy", "quality", "report", "runs")
+VERBS: tuple[str, ...] = ("check", "drift", "ledger", "lifecycle", "model", "policy", "quality", "report", "runs")
 
 
 def main() -> None:

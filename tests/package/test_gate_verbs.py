@@ -150,3 +150,61 @@ def test_an_error_is_one_message_and_with_json_one_document(
     monkeypatch.setattr("sys.argv", ["governance", "--debug", "policy", "show"])
     with pytest.raises(type(error)):
         main()
+
+
+def drifting(folder: Path, kind: str = "parquet") -> tuple[Path, Path]:
+    """Write a reference, and current data of whose three columns one drifted."""
+    reference = pl.DataFrame({"a": range(200), "b": ["x", "y"] * 100, "target": [0.5, 1.5] * 100})
+    for name, frame in (("then", reference), ("now", reference.with_columns(pl.col("a") + 100))):
+        path = folder / f"{name}.{kind}"
+        frame.write_csv(path) if kind == "csv" else frame.write_parquet(path)
+    return folder / f"then.{kind}", folder / f"now.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_share_of_drifted_columns_decides(tmp_path: Path, governance: Governance, kind: str) -> None:
+    then, now = drifting(tmp_path, kind)
+    code, out, _ = governance("drift", "--reference", then, "--current", then)
+    assert (code, out.splitlines()[-1]) == (0, "drift_score = 0.0 is at most 0.3 (baseline 1)")
+    code, out, err = governance("drift", "--reference", then, "--current", now)
+    assert (code, out) == (3, "")
+    assert f"{now} is refused" in err
+    assert "drift_score = 0.3333333333333333 must be at most 0.3 (baseline 1); drifted: a" in err
+    code, out, _ = governance("drift", "--reference", then, "--current", now, "--json")
+    assert (code, json.loads(out)["drifted_columns"]) == (3, ["a"])
+    assert governance("drift", "--reference", then, "--current", now, "--ignore", "a", "--ignore", "target")[0] == 0
+    code, _, err = governance("drift", "--reference", then, "--current", now, "--threshold", 0.2)
+    assert "must be at most 0.2 (--threshold)" in err
+
+
+def test_a_saved_profile_stands_for_the_reference(tmp_path: Path, governance: Governance) -> None:
+    then, now = drifting(tmp_path)
+    profile = tmp_path / "profile.json"
+    assert governance("drift", "--reference", then, "--save-profile", profile)[0] == 0
+    by_profile = governance("drift", "--reference", profile, "--current", now, "--json")
+    assert by_profile == governance("drift", "--reference", then, "--current", now, "--json")
+
+
+def test_what_cannot_be_compared_is_wrong_usage_with_path_and_reason(tmp_path: Path, governance: Governance) -> None:
+    then, now = drifting(tmp_path)
+    other = tmp_path / "other.parquet"
+    pl.DataFrame({"b": [True], "c": [1]}).write_parquet(other)
+    code, out, err = governance("drift", "--reference", then, "--current", other)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {other} cannot be compared with the reference: column 'a' is missing; ")
+    assert "column 'b' is of type boolean, in the reference string" in err
+    assert governance("drift", "--reference", then)[0] == 2
+    assert governance("drift", "--reference", then, "--save-profile", tmp_path / "no folder" / "p.json")[0] == 2
+    for name, content in (
+        ("broken.parquet", "no"),
+        ("broken.json", "{}"),
+        ("text.json", "no"),
+        ("b.csv", "a;b\n1;2\n"),
+    ):
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        for names in ((tmp_path / name, now), (then, tmp_path / name)):
+            code, _, err = governance("drift", "--reference", names[0], "--current", names[1])
+            assert code == 2
+            assert err.startswith(f"error: {tmp_path / name} cannot be read: "), err
+    (tmp_path / "cut.parquet").write_bytes(now.read_bytes()[:200] + now.read_bytes()[260:])
+    assert governance("drift", "--reference", then, "--current", tmp_path / "cut.parquet")[0] == 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import polars as pl
@@ -87,7 +90,9 @@ def spark_session() -> Iterator[Any]:
     }
     for name, value in settings.items():
         builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    # Spark starts Python processes of its own: of this environment, and not with the working tree on their path.
+    with patch.dict(os.environ, {"PYSPARK_PYTHON": sys.executable, "PYTHONSAFEPATH": "1"}):
+        session = builder.getOrCreate()
     session.sparkContext.setLogLevel("OFF")
     try:
         yield session

@@ -10,8 +10,9 @@ import numpy as np
 
 from governance_core.gates.drift.categories import Categories, Groups
 from governance_core.gates.drift.numbers import LARGEST, DistinctNumbers, Numbers
+from governance_core.gates.frames import kind_of
 
-_STRINGS = (nw.String, nw.Categorical, nw.Enum)
+_CATEGORIES = (nw.Boolean, nw.String, nw.Categorical, nw.Enum)
 MANY = 65_536  # a column of so many distinct strings holds identifiers or text
 
 
@@ -75,11 +76,9 @@ def look(series: nw.Series[Any], like: Column | None) -> Any:
         return _numbers(series, like)
     present = series.drop_nulls()
     missing = len(series) - len(present)
-    # pandas has booleans with missing values as objects
-    boolean = kind == nw.Boolean or (kind == nw.Object and all(isinstance(value, bool) for value in present))
-    if (boolean or kind in _STRINGS) and not isinstance(like, Numbers):
-        return _categories(present, missing, boolean, like)
-    return Uncompared("boolean" if boolean else str(kind).lower(), missing, len(present))
+    if kind in _CATEGORIES and not isinstance(like, Numbers):
+        return _categories(present, missing, like)
+    return Uncompared(kind_of(kind), missing, len(present))
 
 
 def _numbers(series: nw.Series[Any], like: Numbers | None) -> Numbers | DistinctNumbers:
@@ -92,7 +91,8 @@ def _numbers(series: nw.Series[Any], like: Numbers | None) -> Numbers | Distinct
     return Numbers.counted(values, missing, integer, like.cuts)
 
 
-def _categories(present: nw.Series[Any], missing: int, boolean: bool, like: Column | None) -> Column:
+def _categories(present: nw.Series[Any], missing: int, like: Column | None) -> Column:
+    boolean = present.dtype == nw.Boolean
     values = present if boolean else present.cast(nw.String)
     table = values.alias("value").value_counts(name="count")
     found = Categories.of(table["value"].to_list(), table["count"].to_list(), missing, boolean)

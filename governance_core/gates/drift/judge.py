@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from governance_core.core import Bound, UsageError
@@ -31,6 +32,9 @@ class ColumnDrift:
     drifted: bool
     missing_reference: float
     missing_current: float
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.score:.3g} (drift at {self.threshold}){' DRIFTED' if self.drifted else ''}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,12 @@ class DriftVerdict:
         found = {"drift_score": self.score, "drifted": len(drifted), "compared": len(self.columns)}
         return found | {"drifted_columns": drifted[:_NAMED]} | self.verdict.as_dict()
 
+    def __str__(self) -> str:
+        compared = [f"{name}: {column}" for name, column in self.columns.items()]
+        limits = [check.message for check in self.verdict.checks if check.limit is not None]
+        left_out = [f"{name}: not compared ({reason})" for name, reason in self.not_compared.items()]
+        return "\n".join([*compared, *left_out, *limits])
+
     def raise_if_failed(self, what: str) -> None:
         """Refuse ``what`` unless the share is within its limit.
 
@@ -96,12 +106,14 @@ def judge_drift(
         UsageError: if a column of the reference is missing or of another type, if either side has no rows, or if there
             is no column to compare; names each such column.
     """
+    source = current if isinstance(current, str | Path) else "the current data"
     if not isinstance(current, Profile):
         current = profile_frame(current, like=reference.without(ignore))
     reasons = {name: reason for name, column in reference.columns.items() if (reason := _uncomparable(column))}
     reasons |= dict.fromkeys(ignore, "ignored")
     pairs = {name: column for name, column in reference.columns.items() if name not in reasons}
-    _check_comparable(reference, current, pairs)
+    if problems := _problems(reference, current, pairs):
+        raise UsageError(f"{source} cannot be compared with the reference: {'; '.join(problems)}")
     columns = {name: _compared(column, current.columns[name], method, threshold) for name, column in pairs.items()}
     reasons |= {name: "not in the reference" for name in current.columns if name not in reference.columns}
     drifted = [name for name, column in columns.items() if column.drifted]
@@ -126,19 +138,17 @@ def _uncomparable(column: Column) -> str | None:
     return None
 
 
-def _check_comparable(reference: Profile, current: Profile, pairs: dict[str, Column]) -> None:
+def _problems(reference: Profile, current: Profile, pairs: dict[str, Column]) -> list[str]:
+    sides = (("reference has", reference), ("current data have", current))
     problems = [f"column {name!r} is missing" for name in pairs if name not in current.columns]
     for name, column in pairs.items():
         other = current.columns.get(name)
         if other and column.count and other.count and _type(column) != _type(other):
             problems.append(f"column {name!r} is of type {_type(other)}, in the reference {_type(column)}")
-    if problems:
-        raise UsageError("; ".join(problems))
     if not pairs:
-        raise UsageError("there is no column to compare")
-    for what, profile in (("reference", reference), ("current data", current)):
-        if not profile.rows:
-            raise UsageError(f"the {what} has no rows")
+        return ["there is no column to compare"]
+    empty = (f"the {what} no rows" for what, profile in sides if not profile.rows)
+    return [*problems, *empty]
 
 
 def _type(column: Column) -> str:

@@ -10,7 +10,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Self
 
-import narwhals as nw
 import numpy as np
 
 from governance_core.core import UsageError
@@ -18,7 +17,7 @@ from governance_core.gates.drift.batches import each_batch
 from governance_core.gates.drift.categories import MOST, Categories
 from governance_core.gates.drift.columns import KINDS, Column, Look, Seen, Uncompared, added
 from governance_core.gates.drift.numbers import DistinctNumbers, Numbers, edges
-from governance_core.gates.frames import open_frame
+from governance_core.gates.frames import OpenFrame, open_frame
 
 _VERSION = 1
 _UNREAD = Uncompared("unread", 0, 0)
@@ -81,32 +80,34 @@ def profile_frame(data: Any, like: Profile | None = None) -> Profile:
     Raises:
         UsageError: if it is no data frame, or a file that cannot be read.
     """
-    frame = open_frame(data).lazy
-    names = [str(name) for name in frame.collect_schema()]
-    if not names:
-        raise UsageError("the data have no columns")
-    if like is not None:
-        return _profile_like(frame, names, like)
-    seen = _pass(frame, dict.fromkeys(range(len(names))))
+    frame = open_frame(data)
+    if not frame.names:
+        raise UsageError(f"{frame.source} cannot be compared: there are no columns")
+    with frame.reading():
+        return _profile(frame) if like is None else _profile_like(frame, like)
+
+
+def _profile(frame: OpenFrame) -> Profile:
+    seen = _pass(frame, dict.fromkeys(range(len(frame.names))))
     columns = dict(enumerate(seen.columns))
     many = {i: column.values for i, column in columns.items() if isinstance(column, DistinctNumbers) and column.many}
     if many:
         likes = {i: Numbers.counted(np.zeros(0), 0, True, edges(values)) for i, values in many.items()}
         columns.update(zip(likes, _pass(frame, likes).columns, strict=True))
-    return Profile(seen.rows, {names[i]: _settled(column) for i, column in columns.items()})
+    return Profile(seen.rows, {frame.names[i]: _settled(column) for i, column in columns.items()})
 
 
-def _profile_like(frame: nw.LazyFrame[Any], names: list[str], like: Profile) -> Profile:
-    wanted = [(i, like.columns[name]) for i, name in enumerate(names) if name in like.columns]
+def _profile_like(frame: OpenFrame, like: Profile) -> Profile:
+    wanted = [(i, like.columns[name]) for i, name in enumerate(frame.names) if name in like.columns]
     likes = {i: column for i, column in wanted if column.compared}
     seen = _pass(frame, likes) if likes else Seen(0, ())
     found = dict(zip(likes, seen.columns, strict=True))
-    return Profile(seen.rows, {name: found.get(i, _UNREAD) for i, name in enumerate(names)})
+    return Profile(seen.rows, {name: found.get(i, _UNREAD) for i, name in enumerate(frame.names)})
 
 
-def _pass(frame: nw.LazyFrame[Any], likes: Mapping[int, Column | None]) -> Seen:
+def _pass(frame: OpenFrame, likes: Mapping[int, Column | None]) -> Seen:
     nothing = Seen(0, (_UNREAD,) * len(likes))
-    return reduce(operator.add, each_batch(frame, list(likes), Look(tuple(likes.values()))), nothing)
+    return reduce(operator.add, each_batch(frame.lazy, list(likes), Look(tuple(likes.values()))), nothing)
 
 
 def reference_profile(reference: Any) -> Profile:
