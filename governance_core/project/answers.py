@@ -28,6 +28,8 @@ class Project(BaseModel):
     problem: Literal["classification", "regression"]
     positive_label: str | None = None
     risk_tier: Literal["minimal", "limited", "high"]
+    alerter: Literal["none", "slack", "discord"] = "none"
+    alert_channel: str | None = None
     governance_source: Literal["git", "path", "index"]
     governance_location: str
 
@@ -35,6 +37,12 @@ class Project(BaseModel):
     def _only_a_classifier_has_a_positive_label(self) -> Project:
         if (self.positive_label is None) == (self.problem == "classification"):
             raise ValueError("positive_label belongs to problem: classification, and is needed there")
+        return self
+
+    @model_validator(mode="after")
+    def _only_an_alerter_has_a_channel(self) -> Project:
+        if (self.alert_channel is None) != (self.alerter == "none"):
+            raise ValueError("alert_channel belongs to an alerter, and is needed there")
         return self
 
 

@@ -63,6 +63,7 @@ def test_the_answers_are_read(project: Path) -> None:
     [
         ('risk_tier: "limited"', 'risk_tier: "none"', "risk_tier: Input should be 'minimal', 'limited' or 'high'"),
         ('positive_label: "malignant"\n', "", "positive_label belongs to problem: classification"),
+        ('alerter: "none"', 'alerter: "slack"', "alert_channel belongs to an alerter"),
         ("model_name:", "modelname:", "model_name: Field required"),
         ('problem: "classification"', "problem: [", "is not valid YAML"),
     ],

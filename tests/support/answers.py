@@ -16,6 +16,7 @@ CHOICES: dict[str, list[Any]] = {
     "positive_label": [None, "ja, 'doch'", "1"],
     "owner": [("Data Science", "data-science@example.com"), ("Équipe 'Ω' & ß: #1", "a.b+c_d%e@sub.example.co.uk")],
     "risk_tier": ["minimal", "limited", "high"],
+    "alerts": [("none", None), ("slack", "C0123ABCD"), ("discord", "112233445566778899")],
     "governance": [
         ("path", None),
         ("path", "/a b/ü"),
@@ -27,6 +28,7 @@ CHOICES: dict[str, list[Any]] = {
 
 def _answers(row: dict[str, Any]) -> dict[str, Any]:
     (row["owner_team"], row["owner_email"]) = row.pop("owner")
+    (row["alerter"], row["alert_channel"]) = row.pop("alerts")
     (row["governance_source"], row["governance_location"]) = row.pop("governance")
     if row["problem"] == "regression":
         del row["positive_label"]

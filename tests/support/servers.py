@@ -73,6 +73,7 @@ class Answering:
     def __init__(self, status: int = 200, body: str = "", hangs: bool = False) -> None:
         self.status, self.body, self.hangs = status, body, hangs
         self.requests: list[tuple[str, str, str]] = []  # method, path, body
+        self.headers: list[dict[str, str]] = []
         self.released = Event()
 
     @property
@@ -87,6 +88,7 @@ class Answering:
             def answer(self) -> None:
                 sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 outer.requests.append((self.command, self.path, sent))
+                outer.headers.append(dict(self.headers))
                 if outer.hangs:
                     outer.released.wait(60)
                 self.send_response(outer.status)

@@ -12,6 +12,7 @@ import pytest
 import typer
 import yaml
 from jinja2 import meta
+from pydantic import BaseModel
 from support.answers import PAIRWISE
 from support.rendering import ROOT, files, questions, render
 
@@ -145,9 +146,27 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
                 parse(arguments)
 
 
-def parse(arguments: list[str]) -> None:
-    """Parse the arguments of a `governance` verb without running it; a slip ends the test with click's own message."""
-    command = typer.main.get_command(app)
+@pytest.mark.parametrize(("alerter", "channel"), [("slack", "C0123ABCD"), ("discord", "112233445566778899")])
+def test_the_commands_that_register_an_alerter_are_ones_that_zenml_takes(alerter: str, channel: str) -> None:
+    from zenml.cli.cli import cli
+    from zenml.integrations.discord.flavors import DiscordAlerterConfig
+    from zenml.integrations.slack.flavors import SlackAlerterConfig
+
+    commands = documented_commands(render(alerter=alerter, alert_channel=channel))
+    secret, register, update = [words[1:] for page, words in commands if words[0] == "zenml"]
+    for arguments in (secret, register, update):
+        parse(arguments, cli)
+    given = dict(word[2:].split("=") for word in register if word.startswith("--"))
+    assert given.pop("flavor") == alerter
+    config: type[BaseModel] = {"slack": SlackAlerterConfig, "discord": DiscordAlerterConfig}[alerter]
+    assert given.keys() <= config.model_fields.keys()
+    assert sorted(given.values()) == sorted([channel, f"{{{{{secret[2]}.token}}}}"])
+    assert update[-1] == f"--alerter={register[2]}"
+
+
+def parse(arguments: list[str], command: Any = None) -> None:
+    """Parse the arguments of a verb without running it; a slip ends the test with click's own message."""
+    command = command or typer.main.get_command(app)
     while hasattr(command, "commands"):
         command, arguments = command.commands[arguments[0]], arguments[1:]
     command.make_context(command.name, list(arguments))

@@ -190,6 +190,35 @@ def test_a_location_must_suit_the_source(source: str, location: str | None, said
     assert said in str(refused.exception)
 
 
+@pytest.mark.parametrize(
+    ("alerter", "channel", "said"),
+    [
+        ("slack", None, "such as C0123ABCD"),
+        ("slack", "#alerts", "such as C0123ABCD"),
+        ("slack", "C0123ABCD\n", "such as C0123ABCD"),
+        ("discord", "C0123ABCD", "numeric ID, such as 112233445566778899"),
+        ("teams", None, "alerter"),
+    ],
+)
+def test_a_channel_must_suit_the_alerter(alerter: str, channel: str | None, said: str, copie: Copie) -> None:
+    given = {"alerter": alerter} | ({"alert_channel": channel} if channel else {})
+    refused = copie.copy(extra_answers=given, template_dir=template())
+    assert said in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("answers", "extras"),
+    [
+        ({}, "zenml"),
+        ({"alerter": "slack", "alert_channel": "C0123ABCD"}, "zenml,slack"),
+        ({"alerter": "discord", "alert_channel": "112233445566778899"}, "zenml,discord"),
+    ],
+)
+def test_a_project_installs_the_library_of_its_alerter_and_no_other(answers: dict[str, str], extras: str) -> None:
+    dependencies = tomllib.loads((render(**answers) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert dependencies["dependencies"][0] == f"governed-ml-core[{extras}]"
+
+
 @pytest.mark.parametrize("name", ["Überleben & Größe", "肿瘤", "42", "O'Brien's 3rd model!", "class"])
 def test_a_name_in_any_script_has_a_valid_slug_and_package(name: str) -> None:
     answers = {"package_name": "class_"} if name == "class" else {}
