@@ -5,7 +5,7 @@ from governance_core.core.canonical import canonical_json, digest, file_digest
 from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation
 from governance_core.core.installation import DISTRIBUTION, Installation, installation, template_root, version
 from governance_core.core.process import Process, process_state, this_process
-from governance_core.core.waiting import within
+from governance_core.core.waiting import event_loop, within
 from governance_core.core.yaml_file import read_yaml
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Violation",
     "canonical_json",
     "digest",
+    "event_loop",
     "file_digest",
     "impossibility",
     "installation",

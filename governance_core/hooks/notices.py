@@ -17,7 +17,7 @@ from zenml.models import ComponentResponse, PipelineRunResponse
 from zenml.stack import StackComponent
 from zenml.utils.dashboard_utils import get_run_url
 
-from governance_core.core import within
+from governance_core.core import event_loop, within
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Notice:
     """One message about one run; ``status`` is ZenML's, or ``lost`` for a run that nobody will end.
 
     ``version`` is the model version that the run works on, as people name it; ``link`` is where the run can be seen,
-    or the command that shows it.
+    or the command that shows it; ``alarm`` is true where it completed and somebody should look all the same.
     """
 
     run_id: str
@@ -42,6 +42,7 @@ class Notice:
     text: str
     version: str | None = None
     link: str = ""
+    alarm: bool = False
 
     def __str__(self) -> str:
         what = f"Pipeline {self.pipeline}, run {self.run}: {self.text}"
@@ -51,7 +52,7 @@ class Notice:
         return (what if len(what) <= room else f"{what[: room - 3]}...") + more + where
 
     @classmethod
-    def of(cls, run: PipelineRunResponse, status: str, text: str) -> Notice:
+    def of(cls, run: PipelineRunResponse, status: str, text: str, alarm: bool = False) -> Notice:
         """Return a notice about a run of ZenML's."""
         version = run.model_version
         return cls(
@@ -62,12 +63,13 @@ class Notice:
             text=text,
             version=f"version {version.number} of {version.model.name}" if version else None,
             link=get_run_url(run) or f"see it with: zenml pipeline runs list --id={run.id}",
+            alarm=alarm,
         )
 
     @property
     def good(self) -> bool:
         """Tell whether nobody needs to look."""
-        return self.status in ("completed", "cached")
+        return self.status in ("completed", "cached") and not self.alarm
 
     def as_dict(self) -> dict[str, Any]:
         """Return the notice as JSON holds it."""
@@ -101,7 +103,7 @@ class Alerts:
 
 def _post(component: ComponentResponse, message: str) -> None:
     """Load the alerter, and nothing else of the stack, and post."""
-    loop = asyncio.new_event_loop()
+    loop = event_loop()
     asyncio.set_event_loop(loop)  # Discord's client takes that of its thread, and only the main thread has one
     try:
         alerter = StackComponent.from_model(component)

@@ -31,8 +31,8 @@ from governance_core.lifecycle.metrics import stage_samples
 from governance_core.monitoring import Exporter
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
-from governance_core.registry.runs import due_tag, lost_tag
-from governance_core.registry.sources import platform_role
+from governance_core.registry.runs import VERDICT_KEY, due_tag, lost_tag, read_run
+from governance_core.registry.sources import GATES, platform_role
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ class _Settler:
     def _notify(self, run: PipelineRunResponse, key: str, status: str, text: str, tag: str) -> Iterator[Notice]:
         if not self._claims.take(key, lambda: tag in _tags(run.id)):
             return
-        notice = Notice.of(run, status, text)
+        alarms = [*_alarms(run)] if run.status.is_successful else []
+        notice = Notice.of(run, status, "; ".join([text, *alarms]), alarm=bool(alarms))
         if failure := self._alerts.send(notice):
             note_failed_alert(self._slug, notice.run_id, notice.run, failure)
         added = [self._lost] if status == "lost" else []
@@ -126,6 +127,14 @@ def _outcome(run: PipelineRunResponse) -> str:
         return "completed"
     failed = Client().list_run_steps(pipeline_run_id=run.id, status="failed", sort_by="asc:created", hydrate=True)
     return "; ".join([run.status.value, *map(_reason, failed)])
+
+
+def _alarms(run: PipelineRunResponse) -> Iterator[str]:
+    """Yield what gates found that let the run go on, as the policy says they do."""
+    for step in read_run(run.id).steps.values():
+        if step.role in GATES:
+            checks = (step.metadata.get(VERDICT_KEY) or {}).get("checks", ())
+            yield from (f"step {step.name}: {check['message']}" for check in checks if not check["passed"])
 
 
 def _reason(step: StepRunResponse) -> str:

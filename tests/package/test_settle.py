@@ -101,6 +101,19 @@ def dying():
 """
 
 
+DRIFTING = """
+from governance_core.steps import detect_drift
+
+@governed_pipeline
+def drifting(shift: int = 0):
+    detect_drift(features(load(120)), features(moved(load(120), shift)))
+
+@step
+def moved(data: pd.DataFrame, shift: int) -> Annotated[pd.DataFrame, "moved"]:
+    return data + shift
+"""
+
+
 @pytest.fixture
 def module(scratch: Scratch) -> Any:
     return scratch.add("runs", CODE)
@@ -438,3 +451,15 @@ def test_a_journal_that_cannot_be_written_keeps_no_notice_from_being_settled(
     monkeypatch.setattr(compliance, "journal", lambda _: 1 / 0)
     assert settle() == [("completed", "completed")]
     assert settle() == []
+
+
+def test_a_completed_run_whose_data_drifted_says_so_in_its_notice(scratch: Scratch) -> None:
+    from governance_core.lifecycle.settle import settle
+
+    module = scratch.add("drifting", DRIFTING)
+    module.drifting(shift=0)
+    module.drifting(shift=9)
+    calm, alarm = sorted(settle(scratch.project.project_slug), key=lambda notice: notice.text)
+    assert (calm.status, calm.text, calm.good) == ("completed", "completed", True)
+    assert (alarm.status, alarm.good) == ("completed", False)
+    assert alarm.text.startswith("completed; step detect_drift: drift_score = 1.0 must be at most 0.3")
