@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from governance_core.core import Bound, UsageError
 from governance_core.core.rules import DriftMethod
 from governance_core.gates.drift.categories import Categories, Groups
 from governance_core.gates.drift.columns import Column, Uncompared
 from governance_core.gates.drift.distances import DISTANCE, compare
+from governance_core.gates.drift.numbers import Numbers
 from governance_core.gates.drift.profile import Profile, profile_frame
 from governance_core.gates.metrics import check_numbers
 from governance_core.gates.verdict import Verdict
@@ -145,10 +148,20 @@ def _problems(reference: Profile, current: Profile, pairs: dict[str, Column]) ->
         other = current.columns.get(name)
         if other and column.count and other.count and _type(column) != _type(other):
             problems.append(f"column {name!r} is of type {_type(other)}, in the reference {_type(column)}")
+        elif other and column.count and other.count and not _counted_alike(column, other):
+            problems.append(f"column {name!r} is from a profile that was not made `like` the reference")
     if not pairs:
         return ["there is no column to compare"]
     empty = (f"the {what} no rows" for what, profile in sides if not profile.rows)
     return [*problems, *empty]
+
+
+def _counted_alike(reference: Column, current: Column) -> bool:
+    if isinstance(reference, Numbers) and isinstance(current, Numbers):
+        return np.array_equal(reference.cuts, current.cuts)
+    if isinstance(reference, Categories) and isinstance(current, Categories):
+        return np.array_equal(reference.keys, current.keys)
+    return type(reference) is type(current)
 
 
 def _type(column: Column) -> str:

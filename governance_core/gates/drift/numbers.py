@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ SMALL = 1000  # so many rows are kept value by value ...
 EXACT = 512  # ... and of more rows so many distinct values
 LARGEST = 1e150  # what is larger counts as infinite: its square would be
 _SAMPLE = 2048
+_BETWEEN = 512  # cuts between known values, where later data may lie
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,19 @@ class Numbers:
     """Counts and sums of the finite values between ``cuts``; a value at a cut belongs to the bin that begins there.
 
     The first bin is below the first cut, the last one has no upper end, so that any later values can be counted at the
-    same cuts. A small column, or one of few distinct values, has two cuts at each of its values, at the value itself
-    and at the next float: each value then has a bin of its own, and those between are empty.
+    same cuts. Of a small column, or one of few distinct values, the values are known: each has a bin of its own, which
+    ends at the next float, and the empty bins between two of them are narrow.
     """
 
     integer: bool
     missing: int  # null, NaN and infinite values
-    low: float
-    high: float
     mean: float
     m2: float  # the sum of the squared distances from the mean
     few: tuple[float, ...] | None  # the distinct values, None where there are more than FEW
     cuts: Floats
     counts: Counts
     sums: Floats
+    values: Floats | None = None  # the distinct values, where they are known
 
     kind = "number"
     compared = True
@@ -54,12 +54,6 @@ class Numbers:
         """Return the standard deviation of the population."""
         return float(np.sqrt(self.m2 / self.count)) if self.count else 0.0
 
-    @property
-    def exact(self) -> bool:
-        """Tell whether each value has a bin of its own."""
-        pairs = len(self.cuts) % 2 == 0 and np.array_equal(np.nextafter(self.cuts[::2], np.inf), self.cuts[1::2])
-        return bool(pairs and not self.counts[::2].any())
-
     @classmethod
     def counted(cls, values: Floats, missing: int, integer: bool, cuts: Floats) -> Self:
         """Count ascending values at the cuts."""
@@ -73,12 +67,9 @@ class Numbers:
         """Return the numbers from all their distinct values, ascending, and how often each occurs."""
         if len(values) > EXACT and counts.sum() > SMALL:
             return cls._binned(values, counts, missing, integer, edges(values))
-        cuts = np.stack([values, np.nextafter(values, np.inf)], 1).ravel()
-        at_cuts = np.zeros(len(cuts) + 1, np.int64)
-        at_cuts[1::2] = counts
-        sums = np.zeros(len(cuts) + 1)
-        sums[1::2] = counts * values
-        return cls._of(integer, missing, values, counts, (cuts, at_cuts, sums))
+        between = np.linspace(values[0], values[-1], _BETWEEN) if len(values) else values
+        cuts = np.unique(np.concatenate([values, np.nextafter(values, np.inf), between]))
+        return replace(cls._binned(values, counts, missing, integer, cuts), values=values)
 
     @classmethod
     def _binned(cls, values: Floats, counts: Counts, missing: int, integer: bool, cuts: Floats) -> Self:
@@ -100,8 +91,7 @@ class Numbers:
         count = int(counts.sum())
         mean = float(sums.sum() / count) if count else 0.0
         m2 = float((weights * (values - mean) ** 2).sum())
-        low, high = (float(values[0]), float(values[-1])) if count else (np.inf, -np.inf)
-        return cls(integer, missing, low, high, mean, m2, _few(values), cuts, counts, sums)
+        return cls(integer, missing, mean, m2, _few(values), cuts, counts, sums)
 
     def __add__(self, other: Self) -> Self:
         """Return the numbers of both; exact where the cuts are the same or the values are known.
@@ -109,7 +99,7 @@ class Numbers:
         Raises:
             UsageError: if they were counted at different cuts.
         """
-        if not np.array_equal(self.cuts, other.cuts):
+        if self.values is not None or not np.array_equal(self.cuts, other.cuts):
             return self._add_values(other)
         count = self.count + other.count
         mean = (self.mean * self.count + other.mean * other.count) / max(count, 1)
@@ -117,8 +107,6 @@ class Numbers:
         return type(self)(
             self.integer and other.integer,
             self.missing + other.missing,
-            min(self.low, other.low),
-            max(self.high, other.high),
             mean,
             self.m2 + other.m2 + apart,
             None if self.few is None or other.few is None else _few(np.union1d(self.few, other.few)),
@@ -128,28 +116,28 @@ class Numbers:
         )
 
     def _add_values(self, other: Self) -> Self:
-        missing, integer = self.missing + other.missing, self.integer and other.integer
-        if self.exact and other.exact:
-            return self.of_values(*merged([self.values(), other.values()]), missing, integer)
-        exact, binned = (self, other) if self.exact else (other, self)
-        if not exact.exact:
+        known, more = (self, other) if other.values is None else (other, self)
+        if known.values is None:
             raise UsageError("the numbers were counted at different cuts; profile the one `like` the other")
-        return binned + self._binned(*exact.values(), exact.missing, exact.integer, binned.cuts)
+        table = known.table(known.values)
+        if more.values is None:
+            return more + self._binned(*table, known.missing, known.integer, more.cuts)
+        both = merged([table, more.table(more.values)])
+        return self.of_values(*both, self.missing + other.missing, self.integer and other.integer)
 
-    def values(self) -> tuple[Floats, Counts]:
-        """Return the distinct values of exact numbers and how often each occurs."""
-        return self.cuts[::2], self.counts[1::2]
+    def table(self, values: Floats) -> tuple[Floats, Counts]:
+        """Return values that have a bin of their own, and how often each occurs."""
+        return values, self.counts[np.searchsorted(self.cuts, values, "right")]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON holds them."""
         shared = {"kind": self.kind, "integer": self.integer, "missing": self.missing}
-        if self.exact:
-            values, counts = self.values()
+        if self.values is not None:
+            values, counts = self.table(self.values)
             return shared | {"values": packed(values), "counts": packed(counts)}
-        span = {"low": self.low, "high": self.high} if self.count else {}
         moments = {"mean": self.mean, "m2": self.m2, "few": self.few and list(self.few)}
         bins = {"cuts": packed(self.cuts), "counts": packed(self.counts), "sums": packed(self.sums)}
-        return shared | span | moments | bins
+        return shared | moments | bins
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -160,8 +148,6 @@ class Numbers:
         return cls(
             data["integer"],
             data["missing"],
-            data.get("low", np.inf),
-            data.get("high", -np.inf),
             data["mean"],
             data["m2"],
             None if data["few"] is None else tuple(data["few"]),

@@ -20,6 +20,7 @@ from governance_core.gates.drift.numbers import DistinctNumbers, Numbers, edges
 from governance_core.gates.frames import OpenFrame, open_frame
 
 _VERSION = 1
+_PARTS = 32
 _UNREAD = Uncompared("unread", 0, 0)
 
 
@@ -99,13 +100,21 @@ def _profile(frame: OpenFrame) -> Profile:
 
 def _profile_like(frame: OpenFrame, like: Profile) -> Profile:
     wanted = [(i, like.columns[name]) for i, name in enumerate(frame.names) if name in like.columns]
-    likes = {i: column for i, column in wanted if column.compared}
+    likes = {i: column for i, column in wanted if column.compared or not column.count}
     seen = _pass(frame, likes) if likes else Seen(0, ())
     found = dict(zip(likes, seen.columns, strict=True))
     return Profile(seen.rows, {name: found.get(i, _UNREAD) for i, name in enumerate(frame.names)})
 
 
 def _pass(frame: OpenFrame, likes: Mapping[int, Column | None]) -> Seen:
+    # Of Parquet files a few columns at a time: a batch of all of them is large, and polars reads several ahead.
+    width = max(1, len(likes) // _PARTS) if frame.files else len(likes)
+    wanted = list(likes.items())
+    seen = [_seen(frame, dict(wanted[at : at + width])) for at in range(0, len(wanted), width)]
+    return Seen(seen[0].rows, tuple(column for part in seen for column in part.columns))
+
+
+def _seen(frame: OpenFrame, likes: Mapping[int, Column | None]) -> Seen:
     nothing = Seen(0, (_UNREAD,) * len(likes))
     return reduce(operator.add, each_batch(frame.lazy, list(likes), Look(tuple(likes.values()))), nothing)
 
