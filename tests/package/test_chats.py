@@ -14,6 +14,7 @@ import pytest
 import slack_sdk
 from support.alerters import stack_with_alerter
 from support.servers import Answering, free_port
+from zenml.enums import StackComponentType
 
 from governance_core.hooks import notices
 from governance_core.hooks.notices import Alerts, Notice
@@ -84,6 +85,17 @@ def test_a_slack_that_refuses_the_connection_is_a_reason(slack: Answering, monke
     assert failure
     assert "Connection refused" in failure
     assert slack.requests[-1][1].endswith("conversations.info")
+
+
+def test_an_alerter_whose_secret_was_deleted_is_a_reason(slack: Answering) -> None:
+    from zenml.client import Client
+
+    (component,) = Client().active_stack_model.components[StackComponentType.ALERTER]
+    Client().delete_secret(component.name)
+    failure = Alerts().send(NOTICE)
+    assert failure
+    assert component.name in failure
+    assert not slack.requests[-1][1].endswith("chat.postMessage")
 
 
 def test_discords_client_has_an_event_loop_in_our_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from support.scratch import Scratch
 from support.trained import journal
 from zenml import Model, pipeline, step
 
+from governance_core import hooks
 from governance_core.core import GovernanceError, Refused, Violation
 from governance_core.hooks import (
     alerter_failure_hook,
@@ -188,3 +191,8 @@ def test_a_violation_by_nobody_that_can_be_named_is_recorded_all_the_same(
 def test_a_hook_outside_a_run_says_so() -> None:
     with pytest.raises(GovernanceError, match="outside a ZenML run"):
         alerter_success_hook()
+
+
+def test_the_reference_describes_every_hook() -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/hooks.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == set(hooks.__all__)

@@ -28,6 +28,28 @@ GROUP = {"project": "churn", "pipeline": "training", "environment": "staging"}
 ROWS = Sample("data_rows", 5, {"step": "gate"})
 
 
+WATCHING = """
+from zenml import Model, get_pipeline_context
+from governance_core.steps import detect_drift, monitor_performance
+
+@step
+def wrong(data: pd.DataFrame) -> Annotated[pd.Series, "wrong"]:
+    return 1 - data["label"]
+
+def watching_of(name):
+    @governed_pipeline(model=Model(name=name, version="production"))
+    def watching():
+        data = load()
+        detect_drift(features(data), wrong_features(data))
+        monitor_performance(get_pipeline_context().model.get_model_artifact("model"), features(data), wrong(data))
+    return watching
+
+@step
+def wrong_features(data: pd.DataFrame) -> Annotated[pd.DataFrame, "features"]:
+    return data[["x"]] + 9
+"""
+
+
 def exported(folder: Path) -> dict[str, dict[str, float]]:
     """Return the values below a folder by the name of the file's group, then by name and own labels."""
     return {
@@ -150,6 +172,26 @@ class TestOfAProject:
         assert 0 < group["pipeline_step_duration_seconds step=train"] < group["pipeline_run_duration_seconds"]
         assert exported(folder)[f"metrics.project={slug}.model={model}.stage=production.prom"] == {}, "nobody holds it"
         assert abs(group["pipeline_run_end_timestamp_seconds"] - time.time()) < 60
+
+    def test_a_run_that_watches_production_tells_drift_and_what_the_labels_say(
+        self, scratch: Scratch, folder: Path
+    ) -> None:
+        slug, model = scratch.project.project_slug, scratch.project.model_name
+        watching = scratch.add("watching", WATCHING).watching_of(model)
+        scratch.module.training()
+        promote(scratch.root, "staging")
+        promote(scratch.root, "production")
+        watching()
+        settle(slug)
+        version = f"model={model} stage=production"
+        group = exported(folder)[f"metrics.project={slug}.pipeline=watching.environment=staging.prom"]
+        assert group["data_drift_ratio step=detect_drift"] == 1
+        assert group["data_drift_limit_ratio step=detect_drift"] == 0.3
+        assert group[f"model_accuracy {version}"] == 0
+        assert group[f"model_policy_violations {version}"] == 3
+        assert group["pipeline_gates_failed"] == 0, "the policy says alert"
+        stage = exported(folder)[f"metrics.project={slug}.model={model}.stage=production.prom"]
+        assert stage[f"model_accuracy {version}"] == 1, "as it was trained"
 
     def test_a_run_that_a_gate_failed_says_so_and_what_the_gate_counted(self, scratch: Scratch, folder: Path) -> None:
         with pytest.raises(RuntimeError):

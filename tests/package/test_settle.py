@@ -407,6 +407,18 @@ def test_the_verb_says_what_it_sent_and_with_json_stdout_holds_nothing_else(
     assert out.endswith(": completed\n1 notices sent\n")
 
 
+def test_on_a_server_the_notice_of_a_failed_run_links_to_the_dashboard(
+    module: Any, scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from governance_core.hooks import notices
+    from governance_core.lifecycle.settle import settle
+
+    monkeypatch.setattr(notices, "get_run_url", lambda run: f"https://zenml.example.com/runs/{run.id}")
+    run = attempt(module.failing)
+    (notice,) = settle(scratch.project.project_slug)
+    assert str(notice).endswith(f": failed; step fail: x is broken\nhttps://zenml.example.com/runs/{run.id}")
+
+
 def test_an_alerter_that_fails_changes_no_outcome_and_the_journal_says_which_notice_it_lost(
     scratch: Scratch, module: Any, settle: Any, alerter: type[KeepingAlerter]
 ) -> None:
