@@ -76,8 +76,9 @@ def _model_samples(run: PipelineRunResponse, steps: list[StepRecord]) -> Iterato
 def _metrics(step: StepRecord) -> dict[str, float]:
     """Return what a step measured of the model: at training, or later by labels that arrived."""
     if step.role == "evaluation":
-        (made,) = step.made or (None,)
-        return dict(Client().get_artifact_version(made.id).load()) if made else {}
+        return {
+            name: value for made in step.made for name, value in Client().get_artifact_version(made.id).load().items()
+        }
     if step.role == "performance":
         return {check["subject"]: check["value"] for check in _checks(step) if check["rule"] == "metric-invalid"}
     return {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain as chained
 
-from governance_core.ledger import Event, is_held_by, state_of
+from governance_core.ledger import Event, Holder, state_of
 from governance_core.lifecycle.catalogue import recorded_metrics
 from governance_core.monitoring import Sample
 from governance_core.monitoring.catalogue import model_samples
@@ -20,25 +21,27 @@ def stage_samples(project_slug: str, model: str, stage: str) -> Iterator[Sample]
         GovernanceError: if an event that says so is not intact.
     """
     chain = stages(model)
-    holders = state_of(chain.head()).holders
-    arrivals = [event for event in chain.newest() if _is_arrival(event, stage)] if holders[stage] else []
-    arrivals = [event for event in arrivals if is_held_by(holders, stage, event.body["version"]["id"])]
-    if not arrivals:
+    holder = state_of(chain.head()).holders[stage]
+    arrivals = (event for event in chain.newest() if holder and _is_arrival(event, stage, holder))
+    last = next(arrivals, None)
+    if last is None:
         return
     if stage == "production":
-        since = datetime.fromisoformat(arrivals[0].at).timestamp()
+        since = datetime.fromisoformat(last.at).timestamp()
         version = {"model": model, "stage": stage}
         yield Sample("model_production_since_timestamp_seconds", since, version)
         yield Sample("model_production_age_seconds", time.time() - since, version)
-    if evidence := _evidence(arrivals, chain, journal(project_slug)):
+    if evidence := _evidence(chained([last], arrivals), chain, journal(project_slug)):
         yield from model_samples(recorded_metrics(evidence.body), model, stage)
 
 
-def _is_arrival(event: Event, stage: str) -> bool:
-    return event.kind == "outcome" and (event.body["result"], event.body["to"]) == ("done", stage)
+def _is_arrival(event: Event, stage: str, holder: Holder) -> bool:
+    if event.kind != "outcome" or (event.body["result"], event.body["to"]) != ("done", stage):
+        return False
+    return bool(event.body["version"]["id"] == holder["id"])
 
 
-def _evidence(arrivals: list[Event], chain: Chain, journal: Chain) -> Event | None:
+def _evidence(arrivals: Iterable[Event], chain: Chain, journal: Chain) -> Event | None:
     """Return the evidence that a promotion cited; a rollback cites none."""
     for arrival in arrivals:
         intent = chain.event(arrival.body["intent"])

@@ -115,7 +115,9 @@ def _only_logged(what: str) -> Iterator[None]:
 
 
 def _tagged(tag: str, **filters: Any) -> list[PipelineRunResponse]:
-    return depaginate(Client().list_pipeline_runs, tags=[f"equals:{tag}"], hydrate=True, **filters)
+    # The oldest first: what the newest run of a pipeline measured is exported last, and stands.
+    found = Client().list_pipeline_runs
+    return depaginate(found, tags=[f"equals:{tag}"], sort_by="asc:created", hydrate=True, **filters)
 
 
 def _tags(run_id: UUID) -> set[str]:

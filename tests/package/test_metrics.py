@@ -197,9 +197,17 @@ class TestOfAProject:
         with pytest.raises(RuntimeError):
             scratch.module.training(rows=10)
         settle(scratch.project.project_slug)
-        group = next(group for name, group in exported(folder).items() if "pipeline=training" in name)
+        (group,) = [group for name, group in exported(folder).items() if "pipeline=training" in name]
         assert group["pipeline_run_failed"] == group["pipeline_gates_failed"] == 1
         assert group["data_rows step=validate_data_quality"] == 10
+
+    def test_of_several_runs_the_newest_one_stands(self, scratch: Scratch, folder: Path) -> None:
+        with pytest.raises(RuntimeError):
+            scratch.module.training(rows=10)
+        scratch.module.training()
+        settle(scratch.project.project_slug)
+        (group,) = [group for name, group in exported(folder).items() if "pipeline=training" in name]
+        assert group["pipeline_run_failed"] == 0
 
     def test_a_run_is_exported_once(self, scratch: Scratch, folder: Path) -> None:
         scratch.module.training()
