@@ -157,7 +157,7 @@ def test_a_destination_that_fails_leaves_the_other_one_alone(
 class TestOfAProject:
     """The metrics that `governance runs settle` exports."""
 
-    def test_a_run_tells_its_steps_data_and_model(self, scratch: Scratch, folder: Path) -> None:
+    def test_a_run_tells_once_its_steps_data_and_model(self, scratch: Scratch, folder: Path) -> None:
         scratch.module.training()
         settle(scratch.project.project_slug)
         slug, model = scratch.project.project_slug, scratch.project.model_name
@@ -172,6 +172,10 @@ class TestOfAProject:
         assert 0 < group["pipeline_step_duration_seconds step=train"] < group["pipeline_run_duration_seconds"]
         assert exported(folder)[f"metrics.project={slug}.model={model}.stage=production.prom"] == {}, "nobody holds it"
         assert abs(group["pipeline_run_end_timestamp_seconds"] - time.time()) < 60
+        for file in folder.glob("*.prom"):
+            file.unlink()
+        settle(slug)
+        assert exported(folder) == {}
 
     def test_a_run_that_watches_production_tells_drift_and_what_the_labels_say(
         self, scratch: Scratch, folder: Path
@@ -208,14 +212,6 @@ class TestOfAProject:
         settle(scratch.project.project_slug)
         (group,) = [group for name, group in exported(folder).items() if "pipeline=training" in name]
         assert group["pipeline_run_failed"] == 0
-
-    def test_a_run_is_exported_once(self, scratch: Scratch, folder: Path) -> None:
-        scratch.module.training()
-        settle(scratch.project.project_slug)
-        for file in folder.glob("*.prom"):
-            file.unlink()
-        settle(scratch.project.project_slug)
-        assert exported(folder) == {}
 
     def test_what_cannot_be_measured_keeps_no_notice_from_being_settled(
         self, scratch: Scratch, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

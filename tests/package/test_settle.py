@@ -20,6 +20,7 @@ from support.trained import journal
 from zenml.utils.time_utils import utc_now
 
 from governance_core.core import this_process
+from governance_core.lifecycle.history import summary
 
 CODE = """
 import os, signal
@@ -431,6 +432,7 @@ def test_an_alerter_that_fails_changes_no_outcome_and_the_journal_says_which_not
         str(run.id),
         "ConnectionError: not_in_channel",
     )
+    assert summary(event).endswith(f" alert-failed of run {run.name} (ConnectionError: not_in_channel)")
     assert settle() == []
 
 
