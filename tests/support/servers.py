@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -68,7 +68,10 @@ def running(*command: str | Path, ready: str) -> Iterator[None]:
 
 
 class Answering:
-    """An HTTP server that keeps what it was asked and answers with ``status`` and ``body``, at once unless it hangs."""
+    """An HTTP server that keeps what it was asked and answers with ``status`` and ``body``.
+
+    One that hangs sends a header ten times a second and comes to no end, which no time-out of a socket notices.
+    """
 
     def __init__(self, status: int = 200, body: str = "", hangs: bool = False) -> None:
         self.status, self.body, self.hangs = status, body, hangs
@@ -90,11 +93,18 @@ class Answering:
                 outer.requests.append((self.command, self.path, sent))
                 outer.headers.append(dict(self.headers))
                 if outer.hangs:
-                    outer.released.wait(60)
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                    while not outer.released.wait(0.1):
+                        self.wfile.write(b"X-More: to come\r\n")
+                    return
                 self.send_response(outer.status)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
                 self.wfile.write(outer.body.encode())
+
+            def handle(self) -> None:
+                with suppress(OSError):  # whoever asked has given up
+                    super().handle()
 
             do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server calls
 
