@@ -53,6 +53,7 @@ def _evidence(run: RunRecord, submission: Submission) -> dict[str, Any]:
         ],
         "gates": _verdicts(run),
         "profiles": _profiles(run),
+        "experiment": _experiment(run),
         "actor": submission["actor"],
     }
 
@@ -81,6 +82,11 @@ def _profiles(run: RunRecord) -> dict[str, Any]:
         name: {"artifact": str(artifact), "digest": artifact_digest(Client().get_artifact_version(artifact))}
         for name, artifact in saved.items()
     }
+
+
+def _experiment(run: RunRecord) -> Any:
+    """Return where an experiment tracker holds the run, and what it failed to take; None where the stack has none."""
+    return next((_load(made.id) for step in run.of_role("tracking") for made in step.made), None)
 
 
 def _load(artifact: UUID) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from governance_core.materializers import PERSONAL_DATA, governed_frames
 from governance_core.pipelines.evidence import record_evidence
 from governance_core.pipelines.placement import compiled_graph, compiled_models
 from governance_core.pipelines.submission import Submission, collect, governance, recordable
+from governance_core.pipelines.tracking import track_experiment, tracks
 from governance_core.project import find_root
 from governance_core.registry.runs import GOVERNED, due_tag
 from governance_core.registry.sources import platform_role
@@ -72,6 +73,7 @@ class GovernedPipeline(Pipeline):
         outputs = super()._call_entrypoint(*args, **kwargs)
         self._submission = collect(self.root)
         self._submission["steps"] = dict(self._platform_steps())
+        self._add_tracking_step()
         self._add_evidence_step()
         return outputs
 
@@ -84,6 +86,32 @@ class GovernedPipeline(Pipeline):
                     given.pop("governance", None)
                 invocation.parameters["governance"] = None
                 yield name, {"role": role, "parameters": recordable(code | {"governance": None})}
+
+    def _add_tracking_step(self) -> None:
+        evaluators = self._submission["policy"]["evaluators"]
+        sources = {name: invocation.step.resolve() for name, invocation in self.invocations.items()}
+        evaluations = [
+            name
+            for name, source in sources.items()
+            if platform_role(source) == "evaluation" or source.import_path in evaluators
+        ]
+        if not evaluations or not tracks():
+            return
+        before = self._upstream(evaluations)
+        gates = [name for name, source in sources.items() if platform_role(source) == "model_gate"]
+        track_experiment(evaluations=evaluations, after=evaluations)
+        (added,) = self.invocations.keys() - sources.keys()
+        for gate in set(gates) - before:  # the model that it refuses is tracked too
+            self.invocations[gate].upstream_steps.add(added)
+
+    def _upstream(self, names: Collection[str]) -> set[str]:
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            further = self.invocations[waiting.pop()].upstream_steps - found
+            found |= further
+            waiting += further
+        return found
 
     def _add_evidence_step(self) -> None:
         upstream = {name for invocation in self.invocations.values() for name in invocation.upstream_steps}

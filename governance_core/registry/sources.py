@@ -11,7 +11,7 @@ from zenml.utils.source_utils import ZENML_SOURCE_ATTRIBUTE_NAME
 from governance_core.core import DISTRIBUTION, installation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Role = Literal["data_gate", "evaluation", "model_gate", "drift", "performance", "drift_report", "evidence"]
+Role = Literal["data_gate", "evaluation", "model_gate", "drift", "performance", "drift_report", "tracking", "evidence"]
 # A run that one of them ended was refused.
 GATES: frozenset[Role] = frozenset({"data_gate", "model_gate", "drift", "performance"})
 
@@ -22,6 +22,7 @@ _ROLES: dict[str, Role] = {
     "detect_drift": "drift",
     "monitor_performance": "performance",
     "report_drift": "drift_report",
+    "track_experiment": "tracking",
     "record_evidence": "evidence",
 }
 
