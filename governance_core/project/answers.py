@@ -30,6 +30,7 @@ class Project(BaseModel):
     risk_tier: Literal["minimal", "limited", "high"]
     alerter: Literal["none", "slack", "discord"] = "none"
     alert_channel: str | None = None
+    experiment_tracker: Literal["none", "mlflow"] = "none"
     governance_source: Literal["git", "path", "index"]
     governance_location: str
 

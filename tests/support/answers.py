@@ -17,6 +17,7 @@ CHOICES: dict[str, list[Any]] = {
     "owner": [("Data Science", "data-science@example.com"), ("Équipe 'Ω' & ß: #1", "a.b+c_d%e@sub.example.co.uk")],
     "risk_tier": ["minimal", "limited", "high"],
     "alerts": [("none", None), ("slack", "C0123ABCD"), ("discord", "112233445566778899")],
+    "experiment_tracker": ["none", "mlflow"],
     "governance": [
         ("path", None),
         ("path", "/a b/ü"),

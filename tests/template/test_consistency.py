@@ -164,6 +164,21 @@ def test_the_commands_that_register_an_alerter_are_ones_that_zenml_takes(alerter
     assert update[-1] == f"--alerter={register[2]}"
 
 
+def test_the_commands_that_register_a_tracker_are_ones_that_zenml_takes() -> None:
+    from zenml.cli.cli import cli
+    from zenml.integrations.mlflow.flavors import MLFlowExperimentTrackerFlavor
+    from zenml.integrations.mlflow.flavors.mlflow_experiment_tracker_flavor import MLFlowExperimentTrackerConfig
+
+    commands = documented_commands(render(experiment_tracker="mlflow"))
+    registered = [words[1:] for page, words in commands if (page, words[0]) == ("experiments.md", "zenml")]
+    for arguments in registered:
+        parse(arguments, cli)
+    for words in (words for words in registered if "register" in words):
+        given = dict(word[2:].split("=") for word in words if word.startswith("--"))
+        assert given.pop("flavor") == MLFlowExperimentTrackerFlavor().name
+        assert given.keys() <= MLFlowExperimentTrackerConfig.model_fields.keys()
+
+
 def parse(arguments: list[str], command: Any = None) -> None:
     """Parse the arguments of a verb without running it; a slip ends the test with click's own message."""
     command = command or typer.main.get_command(app)

@@ -212,9 +212,10 @@ def test_a_channel_must_suit_the_alerter(alerter: str, channel: str | None, said
         ({}, "zenml"),
         ({"alerter": "slack", "alert_channel": "C0123ABCD"}, "zenml,slack"),
         ({"alerter": "discord", "alert_channel": "112233445566778899"}, "zenml,discord"),
+        ({"experiment_tracker": "mlflow"}, "zenml,mlflow"),
     ],
 )
-def test_a_project_installs_the_library_of_its_alerter_and_no_other(answers: dict[str, str], extras: str) -> None:
+def test_a_project_installs_the_libraries_that_its_answers_ask_for_and_no_others(answers: dict[str, str], extras: str) -> None:
     dependencies = tomllib.loads((render(**answers) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert dependencies["dependencies"][0] == f"governed-ml-core[{extras}]"
 
