@@ -16,6 +16,7 @@ from zenml import Model, pipeline
 
 from governance_core.core import METRIC_NAMES
 from governance_core.hooks import monitoring_success_hook
+from governance_core.lifecycle import metrics
 from governance_core.lifecycle.metrics import stage_samples
 from governance_core.lifecycle.promotion import promote
 from governance_core.lifecycle.rollback import rollback
@@ -225,14 +226,17 @@ class TestOfAProject:
         assert sum("ZeroDivisionError" in message for message in caplog.messages) == 3
         assert exported(folder) == {}
 
-    def test_the_version_in_production_is_told_with_the_metrics_of_its_training(self, trained: Scratch) -> None:
+    def test_the_version_in_production_is_told_with_the_metrics_of_its_training(
+        self, trained: Scratch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(metrics, "recorded_metrics", lambda evidence: {"accuracy": evidence["number"]})
         for version in (1, 2):
             promote(trained.root, "staging", version=version)
             promote(trained.root, "production", force=True)
         rollback(trained.root)
         slug, model = trained.project.project_slug, trained.project.model_name
         found = {sample.name: sample.value for sample in stage_samples(slug, model, "production")}
-        assert found["model_accuracy"] == 1
+        assert found["model_accuracy"] == 1, "that of version 1"
         assert 0 < found["model_production_age_seconds"] < 60
         since, at = found["model_production_since_timestamp_seconds"], stages(model).head()
         assert at
