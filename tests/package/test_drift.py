@@ -83,7 +83,9 @@ def test_what_cannot_be_compared_is_wrong_usage(reference: dict[str, Any], curre
         judge_drift(profile_frame(pl.DataFrame(reference)), pl.DataFrame(current), SHARE)
 
 
-@pytest.mark.parametrize("data", [{}, {"drift_profile": 2}, {"drift_profile": 1, "columns": []}])
+@pytest.mark.parametrize(
+    "data", [{}, {"drift_profile": 2, "rows": 0, "columns": {}}, {"drift_profile": 1, "columns": []}]
+)
 def test_what_is_no_profile_is_wrong_usage(data: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Profile.from_dict(data)
@@ -172,6 +174,15 @@ def test_large_profiles_add_up_where_they_have_the_same_cuts_and_are_refused_whe
         profile + profile_frame(second.drop("zip"))
 
 
+@pytest.mark.parametrize("rows", [900, 9000])
+def test_a_profile_knows_how_many_values_there_are_and_how_far_they_spread(rows: int) -> None:
+    data = wide(rows, 0)
+    profile = profile_frame(data)
+    for name in ("normal", "tail", "price", "code"):
+        assert profile.columns[name].count == rows
+        assert profile.columns[name].std == pytest.approx(data[name].std(ddof=0))
+
+
 def test_known_values_that_become_too_many_get_cuts() -> None:
     parts = [wide(900, seed) for seed in range(4)]
     profile = sum((profile_frame(part) for part in parts[1:]), profile_frame(parts[0]))
@@ -255,3 +266,10 @@ def test_infinite_and_huge_numbers_count_as_missing() -> None:
     reference = {"a": [1.0, 2.0, np.inf, -np.inf, 1e200, None, np.nan]}
     column = judge_drift(profile_frame(pl.DataFrame(reference)), pl.DataFrame(reference), SHARE).columns["a"]
     assert (column.score, column.missing_reference, column.missing_current) == (1.0, 5 / 7, 5 / 7)
+
+
+def test_categories_counted_by_other_categories_are_not_added() -> None:
+    first, second = (pl.DataFrame({"city": values * 9}) for values in (["Bonn", "Ulm"], ["Bonn", "Köln"]))
+    profiles = profile_frame(second, like=profile_frame(first)), profile_frame(first, like=profile_frame(second))
+    with pytest.raises(UsageError, match="counted by different values; profile the one `like` the other"):
+        sum(profiles[1:], profiles[0])

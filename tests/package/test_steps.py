@@ -22,7 +22,6 @@ from governance_core.registry.sources import platform_role
 from governance_core.steps import (
     detect_drift,
     evaluate_model,
-    monitor_performance,
     validate_data_quality,
     validate_model_performance,
 )
@@ -46,7 +45,8 @@ class Fixed:
 def governing(environment: str = "local", **section: Any) -> dict[str, Any]:
     file = GovernanceFile.model_validate({"policy": {"every": section}})
     policy = effective(environment, "limited", file).as_dict()
-    return {"environment": environment, "problem": "classification", "positive_label": None, "policy": policy}
+    told = {"environment": environment, "problem": "classification", "positive_label": None, "policy": policy}
+    return told | {"profile": False}
 
 
 @step
@@ -234,60 +234,12 @@ def test_the_drift_gate_returns_what_it_found_and_notes_the_verdict_in_the_run()
     assert (noted["drift_score"], noted["drifted_columns"], noted["passed"]) == (0.5, ["a"], False)
 
 
-def test_drift_fails_the_run_where_the_policy_says_so_and_leaves_its_verdict() -> None:
-    with pytest.raises(RuntimeError, match="Pipeline run has failed"):
-        drift_gate(on_drift="fail")
-    gate = Client().get_pipeline("drift_gate").last_run.steps["detect_drift"]
-    assert "drift_score = 0.5 must be at most 0.3 (baseline 1); drifted: a" in str(gate.exception_info)
-    assert gate.run_metadata["governance.verdict"]["drifted_columns"] == ["a"]
-
-
-@step
-def give_model() -> Annotated[Any, "model"]:
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior").fit([[0]] * 3, ["benign", "benign", "malignant"])  # always "benign"
-
-
-@step
-def give_labelled(benign: int, malignant: int) -> tuple[Annotated[Any, "features"], Annotated[Any, "target"]]:
-    labels = ["benign"] * benign + ["malignant"] * malignant
-    return pd.DataFrame({"a": range(len(labels))}), pd.DataFrame({"diagnosis": labels}, dtype=object)
-
-
-@pipeline
-def watching(benign: int = 0, malignant: int = 0, on_drift: str = "alert") -> None:
-    features, target = give_labelled(benign, malignant)
-    told = governing(drift={"on_drift": on_drift}) | {"positive_label": "malignant"}
-    monitor_performance(give_model(), features, target, governance=told)
-
-
-@pytest.mark.parametrize(("benign", "malignant"), [(0, 0), (20, 9), (200, 0)])
-def test_before_enough_labels_have_arrived_performance_says_nothing(benign: int, malignant: int) -> None:
-    """Recall of a class that did not occur would be an alarm about nothing."""
-    watched = watching(benign, malignant, on_drift="fail").steps["monitor_performance"]
-    assert watched.outputs["performance"][0].load() == {"rows": benign + malignant, "metrics": {}, "verdict": None}
-    assert "governance.verdict" not in watched.run_metadata
-
-
-def test_a_model_that_got_worse_is_an_alert_with_its_metrics() -> None:
-    watched = watching(20, 10).steps["monitor_performance"]
-    performance = watched.outputs["performance"][0].load()
-    assert performance["rows"] == 30
-    assert performance["metrics"]["recall"] == 0.0
-    assert performance["verdict"]["passed"] is False
-    assert watched.run_metadata["governance.verdict"] == performance["verdict"]
-
-
-def test_where_the_policy_says_fail_a_model_that_got_worse_fails_the_run_and_leaves_its_verdict() -> None:
-    with pytest.raises(RuntimeError, match="Pipeline run has failed"):
-        watching(20, 10, on_drift="fail")
-    watched = Client().get_pipeline("watching").last_run.steps["monitor_performance"]
-    assert "recall = 0.0 must be at least 0.6 (baseline 1)" in str(watched.exception_info)
-    assert watched.run_metadata["governance.verdict"]["passed"] is False
-
-
-def test_labels_that_the_model_does_not_know_are_wrong_usage() -> None:
-    features, target = give_labelled.entrypoint(0, 40)
-    with pytest.raises(UsageError, match="'1' does not occur in the target"):
-        monitor_performance.entrypoint(give_model.entrypoint(), features, target, positive_label="1")
+def test_drift_fails_the_run_where_the_policy_says_so() -> None:
+    found = detect_drift.entrypoint
+    then, now = ({"a": [float(i + moved) for i in range(200)], "b": [1.0, 2.0] * 100} for moved in (0, 100))
+    reference, current = pd.DataFrame(then), pd.DataFrame(now)
+    fails = governing(drift={"on_drift": "fail", "share": 0.2})
+    with pytest.raises(Refused, match=r"drift_score = 0.5 must be at most 0.2 \(governance.yaml\); drifted: a"):
+        found(reference, current, 0.9, governance=fails)
+    with pytest.raises(Refused, match=r"drift_score = 0.5 must be at most 0.1 \(argument threshold\); drifted: a"):
+        found(reference, current, 0.1, governance=fails)

@@ -232,8 +232,5 @@ def _few(ascending: Floats) -> tuple[float, ...] | None:
 
 
 def _hashed(values: Floats) -> NDArray[np.uint64]:
-    """Mix the bits of each value (the finalizer of splitmix64)."""
-    bits = values.view(np.uint64)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
-    return bits ^ (bits >> np.uint64(31))
+    """Scatter the values (Fibonacci hashing): steps of one size, too, are spread evenly."""
+    return values.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)

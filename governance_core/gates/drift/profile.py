@@ -20,7 +20,7 @@ from governance_core.gates.drift.numbers import DistinctNumbers, Numbers, edges
 from governance_core.gates.frames import OpenFrame, open_frame
 
 _VERSION = 1
-_PARTS = 32
+_PARTS = 12
 _UNREAD = Uncompared("unread", 0, 0)
 
 
