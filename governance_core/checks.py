@@ -113,6 +113,9 @@ def _policy(root: Path, project: Project) -> Iterator[Finding]:
             for violation in refused.violations:
                 broken.setdefault((violation.rule, violation.message), []).append(environment)
             continue
+        except UsageError as error:
+            broken.setdefault(("policy-invalid", str(error)), []).append(environment)
+            continue
         if not policy.metric_bounds:
             message = (
                 f"sets no bound of a metric, so that the model gate fails; set one below policy.{environment}.metrics"

@@ -94,6 +94,13 @@ class ColumnRules(BaseModel):
             if value is not None and before is not None and _laxer(name, value, before):
                 yield f"{name} = {value} is laxer than {before}"
 
+    def unjudged_by(self, held: ColumnRules) -> Iterator[str]:
+        """Yield each rule that is stricter than what ``held`` asks, so that data that passed it may break this one."""
+        for name, value in self.model_dump().items():
+            before = held.required is not False if name == "required" else getattr(held, name)
+            if before is None or _laxer(name, before, value):
+                yield f"{name} = {value}"
+
     def tightened(self, by: ColumnRules) -> ColumnRules:
         """Return these rules with those of ``by`` in place of what it sets.
 
@@ -117,6 +124,16 @@ class DataRules(BaseModel):
     max_duplicates: int | None = None
     extra_columns: Literal["allow", "forbid"] = "allow"
     columns: dict[str, ColumnRules] = {}
+
+    def unjudged_by(self, held: DataRules) -> Iterator[str]:
+        """Yield each rule on columns that is stricter than what ``held`` asks, by its key below ``data``."""
+        if self.extra_columns == "forbid" and held.extra_columns == "allow":
+            yield "extra_columns = forbid"
+        for name, rules in self.columns.items():
+            if name not in held.columns:
+                yield f"columns.{name}"
+            else:
+                yield from (f"columns.{name}.{rule}" for rule in rules.unjudged_by(held.columns[name]))
 
 
 class DriftRules(BaseModel):

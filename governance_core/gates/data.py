@@ -104,7 +104,7 @@ def _type(name: str, data: Measured, rules: ColumnRules) -> Check:
 
 def _missing(name: str, data: Measured, rules: ColumnRules) -> Check:
     fraction, limit = data.missing[name] / data.rows, rules.max_missing_fraction or 0.0
-    message = f"{fraction:.4g} of the values of column {name!r} are missing; at most {limit} may be ({DECLARED})"
+    message = f"{fraction:.4g} of column {name!r} is missing; at most {limit} may be ({DECLARED})"
     return Check("column-missing-fraction", name, fraction, limit, DECLARED, fraction <= limit, message)
 
 

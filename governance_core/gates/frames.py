@@ -140,7 +140,7 @@ def _open_parquet(path: Path, files: list[Path]) -> OpenFrame:
         with _readable(file):
             schemas.append({field.name: field.type for field in parquet.read_schema(file)})
         if schemas[-1] != schemas[0]:
-            differing = sorted(name for name, _ in schemas[-1].items() ^ schemas[0].items())
+            differing = sorted({name for name, _ in schemas[-1].items() ^ schemas[0].items()})
             raise UsageError(f"{file} cannot be read: its columns differ from those of {files[0]}: {differing}")
     with _readable(path):
         lazy = pl.scan_parquet(files, glob=False)

@@ -209,5 +209,5 @@ def _hashed(data: OpenFrame) -> int | None:
         cell = '"' + name.replace('"', '""') + '"'
         is_float = str(kind) in {"FLOAT", "DOUBLE"}
         cells.append(f"CASE WHEN isnan({cell}) THEN NULL ELSE {cell} + 0 END" if is_float else cell)
-    found = relation.aggregate(f"count(*) - count(DISTINCT hash({', '.join(cells)}))").fetchone()
-    return int(found[0]) if found else 0
+    ((copies,),) = relation.aggregate(f"count(*) - count(DISTINCT hash({', '.join(cells)}))").fetchall()
+    return int(copies)

@@ -17,6 +17,7 @@ from zenml.models import ArtifactVersionResponse
 from zenml.utils.pagination_utils import depaginate
 
 from governance_core.core import Refused, Violation, digest, installation
+from governance_core.core.rules import DataRules
 from governance_core.gates import judge_metrics
 from governance_core.ledger import Event
 from governance_core.pipelines.placement import recorded_graph, recorded_outputs
@@ -156,6 +157,10 @@ class Candidate:
             checks = (event.body["gates"].get(gate.name) or {}).get("checks", ())
             numbers = {check["subject"]: check["value"] for check in checks if check["limit"] is not None}
             yield from judge_metrics(numbers, self.policy.data_bounds).violations
+        judged_by = DataRules.model_validate(event.body["submission"]["policy"]["data"])
+        for rule in self.policy.data.unjudged_by(judged_by):
+            message = f"its data were judged by laxer rules than data.{rule}; train it again under this rule"
+            yield Violation("data-unjudged", message)
 
     def _recorded_models(self, event: Event) -> Iterator[Violation]:
         recorded = {model["artifact"]: model for model in event.body["models"]}

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, cast, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from governance_core.core import Bound, Refused, UsageError, Violation, digest
+from governance_core.core import Bound, Refused, UsageError, Violation, canonical_json, digest
 from governance_core.core.rules import ColumnRules, DataRules, DriftRules
 from governance_core.policy.file import GOVERNANCE_FILE, GovernanceFile, Section
 
@@ -24,6 +24,8 @@ MAXIMA = {"data.max_missing_fraction", "data.max_duplicates", "drift.share", "dr
 STEPS = {"data.extra_columns": ("allow", "forbid"), "drift.on_drift": ("alert", "fail")}
 # The team's choice and no limit: how long a run may be silent, how a distance is measured.
 CHOICES = {"lost_after_minutes", "drift.method"}
+
+MAX_COLUMNS = 40_000  # bytes of canonical JSON; the whole policy stands in one event, which holds 65,535
 
 
 class _Frozen(BaseModel):
@@ -122,6 +124,7 @@ def effective(
     asked = (governance_file or GovernanceFile()).policy
     merge.tighten("policy.every", asked.every)
     merge.tighten(f"policy.{environment}", getattr(asked, environment))
+    merge.check_size()
     if merge.violations:
         raise Refused(f"the policy in {GOVERNANCE_FILE}", merge.violations)
     values = _nested(merge.values)
@@ -168,6 +171,15 @@ class _Merge:
                 self._set(key, value)
         for name, rules in asked.data.columns.items():
             self._narrow(f"{section}.data.columns.{name}", name, rules)
+
+    def check_size(self) -> None:
+        """Refuse more columns than the evidence of a run can hold, before anything has run."""
+        columns = {name: rules.model_dump() for name, rules in self.columns.items()}
+        if (size := len(canonical_json(columns))) > MAX_COLUMNS:
+            raise UsageError(
+                f"{GOVERNANCE_FILE}: data.columns has {size} bytes, and the evidence of a run can hold {MAX_COLUMNS}; "
+                "declare fewer columns or shorter lists of allowed values"
+            )
 
     def _narrow(self, key: str, name: str, rules: ColumnRules) -> None:
         held = self.columns.get(name)

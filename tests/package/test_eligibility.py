@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.scratch import OWN_EVALUATOR, Scratch, scratch_project
+from support.trained import journal
 from zenml import Model, link_artifact_to_model, save_artifact
 from zenml.client import Client
 from zenml.enums import ArtifactSaveType, ArtifactType
@@ -259,6 +260,56 @@ def test_numbers_are_judged_again_under_the_policy_of_the_stage(scratch: Scratch
     scratch.write("governance.yaml", "policy: {production: {data: {min_rows: 121}}}")
     assert rules(scratch, "staging") == set()
     assert rules(scratch) == {"metric-min"}
+
+
+def test_data_that_were_judged_by_laxer_rules_than_the_stage_has(scratch: Scratch) -> None:
+    declared = "policy:\n  every:\n    data: {max_duplicates: 200, columns: {x: {max: 1}, label: {type: integer}}}\n"
+    scratch.write("governance.yaml", declared)
+    scratch.commit()
+    scratch.module.training()
+    assert rules(scratch) == set()
+    narrower = (
+        "  production:\n    data: {extra_columns: forbid, columns: {x: {min: 0, max: 1}, y: {required: false}}}\n"
+    )
+    scratch.write("governance.yaml", declared + narrower)
+    policy = project_policy(scratch.root, scratch.project, "production")
+    said = [str(found) for found in judge(newest(scratch), "production", policy, scratch.root)]
+    assert [message.partition(": ")[2].partition(";")[0] for message in said] == [
+        "its data were judged by laxer rules than data.extra_columns = forbid",
+        "its data were judged by laxer rules than data.columns.x.min = 0.0",
+        "its data were judged by laxer rules than data.columns.y",
+    ]
+    scratch.write("governance.yaml", declared.replace("200", "1"))
+    assert rules(scratch) == {"metric-max"}
+
+
+WIDE = """
+@step
+def wide_load() -> Annotated[pd.DataFrame, "raw"]:
+    x = [float(i % 2) for i in range(120)]
+    columns = {f"column {i}": x for i in range(200)}
+    return pd.DataFrame(columns | {"x": x, "label": [i % 2 for i in range(120)]})
+
+@governed_pipeline
+def wide():
+    data = validate_data_quality(wide_load())
+    model = train(data)
+    validate_model_performance(evaluate_model(model, features(data), target(data)))
+"""
+
+
+def test_a_version_of_200_columns_with_four_rules_each_is_recorded_whole_and_promotable(scratch: Scratch) -> None:
+    rule = {"type": "float", "min": 0, "max": 1, "allowed": [0, 1], "max_missing_fraction": 0}
+    columns = {f"column {i}": rule for i in range(200)}
+    scratch.write("governance.yaml", json.dumps({"policy": {"every": {"data": {"columns": columns}}}}))
+    run = scratch.add("wide", WIDE).wide()
+    assert rules(scratch) == set()
+    evidence = next(event.body for event in journal(scratch) if event.body["run"] == str(run.id))
+    recorded = run.steps["validate_data_quality"].run_metadata["governance.verdict"]
+    assert evidence["gates"]["validate_data_quality"] == recorded
+    judged = {check["rule"]: check["message"] for check in recorded["checks"] if check["subject"] == "columns"}
+    assert judged["column-type"] == "200 columns have the declared type"
+    assert judged.keys() >= {"column-absent", "column-missing-fraction", "column-range", "column-values"}
 
 
 def test_a_model_file_that_changed_or_is_gone(scratch: Scratch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ def test_with_json_stdout_is_the_verdict_and_nothing_else(
         ("missing.parquet", None),
         ("empty.csv", b""),
         ("ragged.csv", b"a,b\n1,2\n1,2,3\n"),
+        ("short.csv", b"a,b\n1,2\n1\n"),
+        ("unclosed.csv", b'a,b\n"1,2\n3,4\n'),
+        ("twice.csv", b"a,a\n1,2\n"),
+        ("empty.parquet", b""),
+        ("folder.parquet", "folder"),
+        ("no-match-*.parquet", None),
         ("binary.csv", b"a,b\n\xff\xfe,\x81\n"),
         ("broken.parquet", b"no parquet"),
         ("table.xlsx", b"PK"),
@@ -81,6 +88,82 @@ def test_a_file_that_cannot_be_read_is_wrong_usage(
     code, out, err = governance("quality", path)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {path} ")
+
+
+def test_a_csv_file_with_another_delimiter_is_told_as_such(tmp_path: Path, governance: Governance) -> None:
+    for name, delimiter in (("semicolon", ";"), ("tab", "\t"), ("pipe", "|")):
+        path = tmp_path / f"{name}.csv"
+        path.write_text(f"a{delimiter}b\n1{delimiter}2\n", encoding="utf-8")
+        said = f"error: {path} cannot be read: its header has 1 cell separated by ',' and 2 by {delimiter!r}"
+        assert governance("quality", path, "--min-rows", 1)[0::2] == (2, f"{said}; save it with commas\n")
+    path.write_text("a,b; c\n1;2\n", encoding="utf-8")
+    assert "1 rows do not have the 2 cells of the header, one has 1" in governance("quality", path)[2]
+
+
+def test_a_file_that_breaks_only_where_it_is_read_is_wrong_usage(tmp_path: Path, governance: Governance) -> None:
+    path = written(tmp_path, pl.DataFrame({"a": [float(i) for i in range(1000)]}), "parquet")
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + bytes(byte ^ 255 for byte in content[40:400]) + content[400:])
+    code, out, err = governance("quality", path)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path} cannot be read: ")
+
+
+def test_files_of_one_pattern_whose_columns_differ_are_wrong_usage(tmp_path: Path, governance: Governance) -> None:
+    for name, frame in {"1": GOOD, "2": GOOD, "3": GOOD.with_columns(pl.lit(1).alias("a"))}.items():
+        frame.write_parquet(tmp_path / f"part-{name}.parquet")
+    assert governance("quality", tmp_path / "part-[12].parquet", "--min-rows", 200)[0] == 0
+    code, out, err = governance("quality", tmp_path / "part-*.parquet")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"error: {tmp_path / 'part-3.parquet'} cannot be read: its columns differ from those of "
+        f"{tmp_path / 'part-1.parquet'}: ['a']\n"
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A render with columns of its own, and the working directory in it."""
+    root = tmp_path / "project"
+    shutil.copytree(render(), root)
+    columns = "{a: {type: float, max: 99}, b: {allowed: [x]}}"
+    text = f"policy: {{every: {{data: {{columns: {columns}}}}}, production: {{data: {{min_rows: 150}}}}}}\n"
+    (root / "governance.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "said"),
+    [
+        (GOOD, 0, ""),
+        (GOOD.with_columns(pl.lit(100.0).alias("a")), 3, "column-range: 100 of 100 values of column 'a'"),
+        (GOOD.drop("b"), 2, "column-absent: column 'b' is absent"),
+        (GOOD.with_columns(pl.lit("y").alias("a")), 2, "column-type: column 'a' is of type string and must be float"),
+        (GOOD.head(5).drop("b"), 2, "rows = 5 must be at least 100"),
+    ],
+)
+def test_in_a_project_its_columns_are_judged_and_another_schema_is_wrong_usage(
+    project: Path, governance: Governance, frame: pl.DataFrame, code: int, said: str
+) -> None:
+    path = written(project, frame, "parquet")
+    found, _, err = governance("quality", path)
+    assert found == code
+    assert said in err
+    found, out, _ = governance("quality", path, "--json")
+    assert (found, json.loads(out)["passed"]) == (code, code == 0)
+
+
+def test_the_policy_is_that_of_the_environment_and_options_only_tighten_it(
+    project: Path, governance: Governance
+) -> None:
+    path = written(project, GOOD, "parquet")
+    assert (
+        "rows = 100 must be at least 150 (governance.yaml)"
+        in governance("quality", path, "--environment", "production", "--min-rows", 1)[2]
+    )
+    assert "rows = 100 must be at least 101 (--min-rows)" in governance("quality", path, "--min-rows", 101)[2]
+    assert governance("quality", path, "--environment", "prod")[0] == 2
 
 
 @pytest.mark.parametrize("bound", [("--min-rows", -1), ("--max-missing-fraction", "nan")])

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from governance_core.core import Refused, UsageError
+from governance_core.core.rules import ColumnRules
 from governance_core.gates import Bound, Verdict, judge_data, judge_metrics, stricter
 
 ACCURACY = Bound("accuracy", "min", 0.8, "baseline 1")
@@ -209,6 +214,105 @@ def test_a_column_without_any_value_fails_whatever_the_average() -> None:
 def test_an_empty_dataset_fails_whatever_the_bounds(empty: Any) -> None:
     verdict = judge_data(empty, [Bound("rows", "min", 0, "call"), Bound("missing_fraction", "max", 1, "call")])
     assert [violation.rule for violation in verdict.violations] == ["data-empty"]
+
+
+def declared(rules: dict[str, dict[str, Any]]) -> dict[str, ColumnRules]:
+    return {name: ColumnRules.model_validate(rule) for name, rule in rules.items()}
+
+
+def test_every_broken_rule_of_a_declared_column_is_listed_without_a_value_of_the_data() -> None:
+    frame = pl.DataFrame({"a": [1.5, 700.25, None], "b": ["Müller", "x", "y"], "c": [1, 2, 3], "d": [1, 2, 3]})
+    rules = declared(
+        {
+            "a": {"type": "float", "min": 0, "max": 9, "max_missing_fraction": 0.25},
+            "b": {"allowed": ["x", "y"]},
+            "c": {"type": "string"},
+            "e": {},
+            "f": {"required": False},
+        }
+    )
+    verdict = judge_data(frame, DATA, rules, "forbid")
+    assert messages(verdict).splitlines() == [
+        "column-absent: column 'e' is absent (governance.yaml asks it)",
+        "column-extra: column 'd' is not declared in governance.yaml, which forbids others",
+        "column-type: column 'c' is of type integer and must be string (governance.yaml)",
+        "column-missing-fraction: 0.3333 of column 'a' is missing; at most 0.25 may be (governance.yaml)",
+        "column-range: 1 of 2 values of column 'a' are not finite, at least 0.0 and at most 9.0 (governance.yaml)",
+        "column-values: 1 of 3 values of column 'b' are none of the 2 allowed values (governance.yaml)",
+    ]
+    assert not any(word in json.dumps(verdict.as_dict(), ensure_ascii=False) for word in ("700", "Müller"))
+
+
+def test_columns_that_are_as_declared_share_one_check_a_rule() -> None:
+    frame = pl.DataFrame({f"c{i}": [1.0, 2.0, 3.0] for i in range(200)})
+    rule = {"type": "float", "min": 0, "max": 3, "allowed": [1, 2, 3], "max_missing_fraction": 0}
+    verdict = judge_data(frame, DATA, declared({f"c{i}": rule for i in range(200)}), "forbid")
+    assert verdict.passed
+    assert [check.message for check in verdict.checks if check.rule.startswith("column-")] == [
+        "no column is missing all its values",
+        "200 columns are there",
+        "200 columns are declared",
+        "200 columns have the declared type",
+        "200 columns miss few enough values",
+        "200 columns are in range",
+        "200 columns hold allowed values only",
+    ]
+
+
+def test_an_infinity_is_no_missing_value_and_in_no_range() -> None:
+    for frame in engines({"a": [math.inf, -math.inf, 1.0]}):
+        assert judge_data(frame, DATA).passed
+        for rule in ({"min": 0}, {"max": 2}):
+            assert "column-range: 2 of 3 values of column 'a' are not finite" in messages(
+                judge_data(frame, DATA, declared({"a": rule}))
+            )
+
+
+def copies(data: Any) -> int:
+    verdict = judge_data(data, [*DATA, Bound("duplicates", "max", 0, "call")])
+    return next(check.value for check in verdict.checks if check.subject == "duplicates")  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "engine", ["pandas", "pandas-arrow", "polars", "polars-lazy", "pyarrow", "duckdb", "file", "glob"]
+)
+def test_above_the_limit_a_hash_counts_the_same_copies(
+    monkeypatch: pytest.MonkeyPatch, held_by: Callable[[str, pa.Table], Any], engine: str
+) -> None:
+    numbers = [float(i % 40) for i in range(100)] + [math.nan, None, 0.0, -0.0]
+    table = pa.table({'a "b"': numbers, "größe": [f"x{i % 2}" for i in range(100)] + ["x"] * 4})
+    monkeypatch.setattr("governance_core.gates.measure.EXACT_ROWS", 10)
+    assert copies(held_by(engine, table)) == 60 + 2
+
+
+def test_what_the_footer_tells_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"a": range(1000), "b": [f"x{i}" for i in range(1000)]}), path)
+    whole, rules = path.read_bytes(), declared({"a": {"type": "integer", "min": 0, "max": 999}})
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    path.write_bytes(whole[:4] + b"\xff" * (len(whole) - footer - 4) + whole[-footer:])
+    assert judge_data(path, DATA, rules).passed
+    for asks_more in ({"a": {"max": 998}}, {"b": {"allowed": ["x"]}}):
+        with pytest.raises(UsageError, match=r"data\.parquet cannot be read"):
+            judge_data(path, DATA, declared(asks_more))
+
+
+@pytest.mark.parametrize("options", [{}, {"write_statistics": False}, {"row_group_size": 2}])
+def test_what_the_footer_does_not_tell_is_read(tmp_path: Path, options: dict[str, Any]) -> None:
+    table = pa.table(
+        {"a": [1, None, 3, 4, 9], "b": [math.nan, None, 1.0, 2.0, 3.0], "c": pa.array([None] * 5, pa.int64())}
+    )
+    parquet.write_table(table, tmp_path / "data.parquet", **options)
+    rules = declared({"a": {"max": 4}, "b": {"max": 2}, "c": {"min": 0}})
+    assert judge_data(tmp_path / "data.parquet", DATA, rules).as_dict() == judge_data(table, DATA, rules).as_dict()
+
+
+def test_nested_columns_are_counted_though_the_footer_has_no_numbers_of_them(tmp_path: Path) -> None:
+    table = pa.table({"s": [{"x": 1, "y": None}, None, {"x": None, "y": 2}], "a": [1, None, None]})
+    parquet.write_table(table, tmp_path / "data.parquet")
+    assert messages(judge_data(tmp_path / "data.parquet", [Bound("missing_fraction", "max", 0.4, "call")])) == (
+        "metric-max: missing_fraction = 0.5 must be at most 0.4 (call)"
+    )
 
 
 @pytest.mark.parametrize("bound", [("rows", "min", -1), ("rows", "min", math.nan), ("missing_fraction", "max", 1.5)])

@@ -165,6 +165,12 @@ def test_an_environment_cannot_ask_what_no_value_satisfies(rule: dict[str, Any])
         effective("staging", "limited", asked)
 
 
+def test_more_columns_than_the_evidence_can_hold_are_refused() -> None:
+    many = {f"column {i}": {"type": "float", "min": 0, "max": i} for i in range(1000)}
+    with pytest.raises(UsageError, match=r"data\.columns has \d+ bytes, and the evidence of a run can hold 40000"):
+        effective("local", "limited", asking(every={"data": {"columns": many}}))
+
+
 def test_duplicates_extra_columns_and_drift_only_tighten() -> None:
     every = {
         "data": {"max_duplicates": 5, "extra_columns": "forbid"},
