@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from zenml.models import PipelineRunResponse, PipelineSnapshotBase, PipelineSnap
 from zenml.pipelines.compilation_context import PipelineCompilationContext
 from zenml.pipelines.pipeline_definition import Pipeline
 from zenml.steps.step_invocation import StepInvocation
-from zenml.utils import source_utils
 
 from governance_core.core import Refused, UsageError, Violation, digest
 from governance_core.materializers import PERSONAL_DATA, governed_frames
@@ -193,14 +193,12 @@ class GovernedPipeline(Pipeline):
 @contextmanager
 def _packages_looked_up_once() -> Iterator[None]:
     """Keep ZenML from reading all installed distributions, 0.1 CPU seconds, for each class that it stores."""
-    look_up = source_utils._get_package_for_module
-    once = cache(look_up)
-    # The package of a module is that of its first name.
-    setattr(source_utils, look_up.__name__, lambda module_name: once(module_name.partition(".")[0]))
+    look_up = importlib.metadata.packages_distributions
+    setattr(importlib.metadata, look_up.__name__, cache(look_up))
     try:
         yield
     finally:
-        setattr(source_utils, look_up.__name__, look_up)
+        setattr(importlib.metadata, look_up.__name__, look_up)
 
 
 def _ways_in(invocation: StepInvocation) -> tuple[dict[str, Any], ...]:
