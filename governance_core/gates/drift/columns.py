@@ -82,9 +82,9 @@ def look(series: nw.Series[Any], like: Column | None) -> Any:
 
 
 def _numbers(series: nw.Series[Any], like: Numbers | None) -> Numbers | DistinctNumbers:
-    found = np.sort(series.cast(nw.Float64).to_numpy())  # NaN, which a null becomes, comes last
-    values = found[np.searchsorted(found, -LARGEST, "right") : np.searchsorted(found, LARGEST)]
-    values[np.searchsorted(values, 0.0) : np.searchsorted(values, 0.0, "right")] = 0.0  # and not minus zero
+    found = series.cast(nw.Float64).to_numpy()
+    values = found[np.abs(found) < LARGEST] + 0.0  # NaN is not smaller; minus zero becomes zero
+    values.sort()
     missing, integer = len(found) - len(values), series.dtype.is_integer()
     if like is None:
         return DistinctNumbers.of(values, missing, integer)

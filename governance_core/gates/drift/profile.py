@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from governance_core.gates.drift.numbers import DistinctNumbers, Numbers, edges
 from governance_core.gates.frames import OpenFrame, open_frame
 
 _VERSION = 1
-_PARTS = 12
+_PARTS = 12  # in which the columns of a file are read, at most
+_PART_BYTES = 20_000_000
 _UNREAD = Uncompared("unread", 0, 0)
 
 
@@ -107,9 +109,9 @@ def _profile_like(frame: OpenFrame, like: Profile) -> Profile:
 
 
 def _pass(frame: OpenFrame, likes: Mapping[int, Column | None]) -> Seen:
-    # Of Parquet files a few columns at a time: a batch of all of them is large, and polars reads several ahead.
-    width = max(1, len(likes) // _PARTS) if frame.files else len(likes)
-    wanted = list(likes.items())
+    # Of large files a few columns at a time: a batch of all of them is large, and polars reads several ahead.
+    parts = min(_PARTS, 1 + sum(file.stat().st_size for file in frame.files) // _PART_BYTES)
+    wanted, width = list(likes.items()), math.ceil(len(likes) / parts)
     seen = [_seen(frame, dict(wanted[at : at + width])) for at in range(0, len(wanted), width)]
     return Seen(seen[0].rows, tuple(column for part in seen for column in part.columns))
 
