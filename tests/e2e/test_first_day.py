@@ -86,8 +86,9 @@ def test_a_project_trains_at_once_in_a_folder_with_blanks_and_unicode(
     assert git(project, "status", "--porcelain") == "", "the lock holds"
 
     python = str(project / ".venv/bin/python")
-    batch = [python, str(project / "run.py"), "--pipeline", "batch_inference"]
-    assert "has no version in production" in run(*batch, cwd=tmp_path, ends_with=2)
+    for pipeline in ("batch_inference", "monitoring"):
+        reading = [python, str(project / "run.py"), "--pipeline", pipeline]
+        assert "has no version in production" in run(*reading, cwd=tmp_path, ends_with=2)
     promote = [python, str(project / "scripts/promote_model.py"), "--to-stage", "staging", "--dry-run"]
     assert "local" in run(*promote, "--version", "1", cwd=tmp_path, ends_with=3)
     rollback = [python, str(project / "scripts/rollback_model.py")]

@@ -1,6 +1,7 @@
 """The pipelines of this project, by the names that run.py takes."""
 
 from .batch_inference import batch_inference
+from .monitoring import monitoring
 from .training import training
 
-__all__ = ["batch_inference", "training"]
+__all__ = ["batch_inference", "monitoring", "training"]
