@@ -232,6 +232,7 @@ def test_what_differs_in_nothing_but_ends_or_types_is_told_apart() -> None:
         *(pa.table({"a": [struct]}) for struct in ({"x": 1, "y": None}, {"x": None, "y": 1})),
         *(pa.table({"a": pa.array([1], kind)}) for kind in (pa.int64(), pa.uint64(), pa.duration("s"))),
     ]
+    tables += [arrow(pd.DataFrame({"a": [1]}, index=pd.RangeIndex(start, start + 1))) for start in (0, 5)]
     assert len({content(table) for table in tables}) == len(tables)
 
 

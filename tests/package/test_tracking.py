@@ -120,6 +120,8 @@ def test_parameters_metrics_and_the_model_are_logged_and_the_evidence_says_where
     assert there.data.tags["governance.digest.model"] == evidence["models"][0]["digest"]
     mlflow.set_tracking_uri(database)
     assert mlflow.sklearn.load_model(f"runs:/{there.info.run_id}/model").get_depth() == 1
+    experiment = mlflow.MlflowClient(database).get_experiment(there.info.experiment_id)
+    assert experiment.artifact_location.endswith("/mlflow_artifacts"), "not in the working directory"
     assert scratch.git("status", "--porcelain") == ""
 
     from governance_core.lifecycle.promotion import promote
