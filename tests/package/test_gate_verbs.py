@@ -183,7 +183,7 @@ def test_the_policy_shows_each_value_its_source_and_the_hash(
     assert code == 0
     assert out.splitlines()[-1] == f"hash {policy.hash}"
     assert shown["hash"] == policy.hash
-    for key, source in policy.sources.items():
+    for key, (_, source) in policy.by_key().items():
         assert any(line.startswith(f"{key} ") and line.endswith(f"({source})") for line in out.splitlines()), key
 
 
