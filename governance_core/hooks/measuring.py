@@ -13,7 +13,7 @@ from governance_core.gates import judge_metrics
 from governance_core.monitoring import Sample
 from governance_core.monitoring.catalogue import model_samples
 from governance_core.policy import EffectivePolicy
-from governance_core.registry.runs import VERDICT_KEY, StepRecord, read_run
+from governance_core.registry.runs import StepRecord, read_run
 from governance_core.registry.sources import GATES
 
 _CHECKED = {  # subject of a gate's check -> metrics of its value and of its limit
@@ -56,7 +56,7 @@ def _found(step: StepRecord) -> Iterator[Sample]:
 
 def _checks(step: StepRecord) -> list[Mapping[str, Any]]:
     """Return the checks in a step's metadata that are about numbers."""
-    noted = (step.metadata.get(VERDICT_KEY) or {}).get("checks", ())
+    noted = (step.verdict or {}).get("checks", ())
     return [check for check in noted if isinstance(check["value"], int | float)]
 
 

@@ -31,7 +31,7 @@ from governance_core.lifecycle.metrics import stage_samples
 from governance_core.monitoring import Exporter
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
-from governance_core.registry.runs import VERDICT_KEY, due_tag, lost_tag, read_run
+from governance_core.registry.runs import due_tag, lost_tag, read_run
 from governance_core.registry.sources import GATES, platform_role
 
 logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ def _alarms(run: PipelineRunResponse) -> Iterator[str]:
     """Yield what gates found that let the run go on, as the policy says they do."""
     for step in read_run(run.id).steps.values():
         if step.role in GATES:
-            checks = (step.metadata.get(VERDICT_KEY) or {}).get("checks", ())
+            checks = (step.verdict or {}).get("checks", ())
             yield from (f"step {step.name}: {check['message']}" for check in checks if not check["passed"])
 
 

@@ -12,7 +12,7 @@ from governance_core.core import digest
 from governance_core.pipelines.placement import recorded_graph, recorded_outputs
 from governance_core.pipelines.submission import Submission
 from governance_core.registry.chains import journal
-from governance_core.registry.runs import VERDICT_KEY, RunRecord, StepRecord, artifact_digest, read_run
+from governance_core.registry.runs import RunRecord, StepRecord, artifact_digest, read_run
 from governance_core.registry.sources import GATES, platform_code
 from governance_core.steps.profiles import PROFILES
 
@@ -67,7 +67,7 @@ def _verdicts(run: RunRecord) -> dict[str, Any]:
     # The model gate returns its verdict; that of another gate is metadata of its step.
     gates = [step for step in run.steps.values() if step.role in GATES - {"model_gate"} and step.completed]
     model = {gate.name: _load(made.id) for gate in run.of_role("model_gate") for made in gate.made}
-    return {gate.name: gate.metadata.get(VERDICT_KEY) for gate in gates} | model
+    return {gate.name: gate.verdict for gate in gates} | model
 
 
 def _profiles(run: RunRecord) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count, takewhile
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +23,17 @@ from governance_core.registry.sources import Role, platform_role
 
 GOVERNED = "governed"  # the tag of a governed run
 VERDICT_KEY = "governance.verdict"  # of a gate's step metadata; the model gate returns its verdict
+# Characters of a verdict in one value: ZenML drops a value of more than 65,535, and each character may be escaped.
+_PART = 30_000
 _CHUNK = 1 << 20
+
+
+def verdict_metadata(verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return a verdict as step metadata, which `StepRecord.verdict` reads; a long one in parts, so it is not lost."""
+    text = json.dumps(verdict)
+    if len(text) <= _PART:
+        return {VERDICT_KEY: verdict}
+    return {f"{VERDICT_KEY}.{i // _PART}": text[i : i + _PART] for i in range(0, len(text), _PART)}
 
 
 def due_tag(project_slug: str) -> str:
@@ -75,6 +87,14 @@ class StepRecord:
     started: datetime | None
     ended: datetime | None
     error: str | None = None
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """The verdict that a gate noted with its step; None where it noted none."""
+        keys = takewhile(self.metadata.__contains__, (f"{VERDICT_KEY}.{i}" for i in count()))
+        text = "".join(self.metadata[key] for key in keys)
+        noted: dict[str, Any] | None = json.loads(text) if text else self.metadata.get(VERDICT_KEY)
+        return noted
 
     @property
     def completed(self) -> bool:

@@ -10,7 +10,7 @@ from governance_core.core import Bound
 from governance_core.gates import judge_data, judge_metrics
 from governance_core.policy import EffectivePolicy, effective
 from governance_core.registry.compliance import recording_refusal
-from governance_core.registry.runs import VERDICT_KEY
+from governance_core.registry.runs import verdict_metadata
 from governance_core.registry.sources import platform_code
 from governance_core.steps.profiles import DATA_PROFILE, save_profile
 
@@ -92,7 +92,7 @@ def validate_model_performance(  # noqa: PLR0917 - users call it with these name
 def note(verdict: dict[str, Any]) -> None:
     """Keep a gate's verdict with its step, before the gate fails it; a call outside a run has no step."""
     if StepContext.get():
-        log_metadata({VERDICT_KEY: verdict})
+        log_metadata(verdict_metadata(verdict))
 
 
 def policy_of(governance: dict[str, Any] | None, problem: str = "classification") -> EffectivePolicy:

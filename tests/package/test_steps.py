@@ -18,6 +18,7 @@ from zenml.utils import source_utils
 
 from governance_core.core import DISTRIBUTION, Refused, UsageError, version
 from governance_core.policy import GovernanceFile, effective
+from governance_core.registry.runs import read_run
 from governance_core.registry.sources import platform_role
 from governance_core.steps import (
     detect_drift,
@@ -115,6 +116,29 @@ def test_the_gates_never_come_from_the_cache_even_if_what_they_judge_does() -> N
 
 def test_bad_data_fails_the_run_and_the_step_says_why() -> None:
     assert "rows = 5 must be at least 100 (baseline 1)" in refusal_in(data_gate, rows=5)
+
+
+@step
+def give_wide() -> Annotated[Any, "frame"]:
+    return pd.DataFrame({f"column {i}": ["x", None] * 60 for i in range(200)})
+
+
+@pipeline
+def wide_gate(governance: dict[str, Any]) -> None:
+    validate_data_quality(give_wide(), governance=governance)
+
+
+def test_a_failed_verdict_on_200_columns_is_noted_whole() -> None:
+    rule = {"type": "float", "max_missing_fraction": 0, "allowed": [1]}
+    columns = {f"column {i}": rule for i in range(200)} | {f"absent {i}": {} for i in range(200)}
+    with pytest.raises(RuntimeError, match="Pipeline run has failed"):
+        wide_gate(governing(data={"columns": columns}))
+    run = read_run(Client().get_pipeline("wide_gate").last_run.id)
+    verdict = run.steps["validate_data_quality"].verdict
+    assert verdict is not None
+    failed = [check["rule"] for check in verdict["checks"] if not check["passed"]]
+    assert {failed.count(rule) for rule in ("column-absent", "column-type", "column-missing-fraction")} == {200}
+    assert "column 'column 199' is of type string" in str(run.steps["validate_data_quality"].error)
 
 
 def test_a_nan_metric_fails_the_run_and_the_step_says_why() -> None:
