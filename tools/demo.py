@@ -123,6 +123,7 @@ def play(project: Project) -> None:
     change_parameter(project)
     to_production(project, "B", "--force")
     project.run("batch inference", PYTHON, "run.py", "--pipeline", "batch_inference", "--environment", "production")
+    project.run("drift check", "make", "--no-print-directory", "monitor", "ENVIRONMENT=production")
     project.run("roll back B to A", *ROLLBACK, "--reason", "B alarms the clinic")
     project.run("roll back past the first", *ROLLBACK, "--reason", "there is none", expect=REFUSED)
     project.run("check", *GOVERNANCE, "check")

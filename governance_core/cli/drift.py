@@ -24,6 +24,7 @@ def drift(
     threshold: Annotated[float | None, typer.Option(help="The largest share of drifted columns.")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="A column not to compare; may be repeated.")] = None,
     save_profile: Annotated[Path | None, typer.Option(help="Save the reference's profile (.json), for later.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write Evidently's report, a page for people (.html).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare data with a reference by the rules of detect_drift and of this project's governance.yaml.
@@ -38,7 +39,7 @@ def drift(
         raise UsageError("nothing to do: name the data to compare with --current, or a file with --save-profile")
     profile = reference_profile(reference)
     if save_profile:
-        _save(profile.as_dict(), save_profile)
+        _save(json.dumps(profile.as_dict()), save_profile)
     if current is None:
         emit({"profile": str(save_profile)}, f"the profile of {reference} is in {save_profile}", as_json)
         return
@@ -52,15 +53,22 @@ def drift(
         threshold=rules.threshold,
         ignore=ignore or (),
     )
+    found = verdict.as_dict()
+    if report:
+        from governance_core.steps.drift_report import draw_report
+
+        drawn = draw_report(reference, current, verdict, ignore or ())
+        _save(drawn.html, report)
+        found |= {"evidently": drawn.as_dict(), "report": str(report)}
     if not as_json:
         verdict.raise_if_failed(current)
-    emit(verdict.as_dict(), str(verdict), as_json)
+    emit(found, str(verdict), as_json)
     if not verdict.passed:
         raise typer.Exit(Refused.exit_code)
 
 
-def _save(profile: dict[str, object], path: Path) -> None:
+def _save(text: str, path: Path) -> None:
     try:
-        path.write_text(json.dumps(profile), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"the profile cannot be written: {error}") from error
+        raise UsageError(f"{path} cannot be written: {error}") from error
