@@ -73,6 +73,7 @@ def test_every_missing_column_and_every_wrong_type_is_named() -> None:
 @pytest.mark.parametrize(
     ("reference", "current", "said"),
     [
+        ({"a": [1.0]}, {"b": [1.0]}, "reference: column 'a' is missing$"),
         ({"a": [1.0]}, {"a": []}, "the current data have no rows"),
         ({"a": []}, {"a": [1.0]}, "the reference has no rows"),
         ({"d": [pd.Timestamp(0)]}, {"d": [pd.Timestamp(0)]}, "there is no column to compare"),

@@ -152,8 +152,8 @@ def _problems(reference: Profile, current: Profile, pairs: dict[str, Column]) ->
             problems.append(f"column {name!r} is from a profile that was not made `like` the reference")
     if not pairs:
         return ["there is no column to compare"]
-    empty = (f"the {what} no rows" for what, profile in sides if not profile.rows)
-    return [*problems, *empty]
+    # Where no column is there to be read, no row has been counted.
+    return problems or [f"the {what} no rows" for what, profile in sides if not profile.rows]
 
 
 def _counted_alike(reference: Column, current: Column) -> bool:
