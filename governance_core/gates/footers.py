@@ -24,7 +24,7 @@ class Footers:
         statistics: dict[str, list[Any]] = {}
         for footer in footers:
             names = footer.schema.to_arrow_schema().names
-            if len(names) != footer.num_columns:
+            if names != [footer.schema.column(j).path for j in range(footer.num_columns)]:
                 return cls(sum(footer.num_rows for footer in footers), {})
             for i in range(footer.num_row_groups):
                 for j, name in enumerate(names):

@@ -103,14 +103,15 @@ def _objects_through_arrow(frame: nw.DataFrame[Any]) -> Any:
             values = typed.iloc[:, i]
             try:
                 array = pa.array(values, from_pandas=True)
-            except pa.ArrowException:
-                continue  # a mixture of types, which is no type that could be declared
+            except (pa.ArrowException, OverflowError):
+                continue  # a mixture of types, or integers too large for any
             typed.isetitem(i, pd.Series(array, dtype=pd.ArrowDtype(array.type), index=values.index))
     return typed
 
 
 def _open_path(path: Path) -> OpenFrame:
-    files = _matching(path)
+    with _readable(path):
+        files = _matching(path)
     if not files:
         raise UsageError(f"{path} cannot be read: there is no such file")
     for file in files:
@@ -167,7 +168,7 @@ def _read_csv(path: Path) -> Any:
     size = path.stat().st_size
     table = arrow.read_csv(
         path,
-        arrow.ReadOptions(block_size=min(size, _BLOCK)),
+        arrow.ReadOptions(block_size=min(max(size, 1), _BLOCK)),
         arrow.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         arrow.ConvertOptions(strings_can_be_null=True),
     )
@@ -194,8 +195,9 @@ def _check_delimiter(path: Path) -> None:
 @contextmanager
 def _readable(path: Path | str) -> Iterator[None]:
     import polars as pl
+    from pyarrow import ArrowException
 
     try:
         yield
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:  # pyarrow's errors are ValueErrors
+    except (OSError, ValueError, ArrowException, pl.exceptions.PolarsError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error

@@ -113,8 +113,7 @@ class _Column:
         if self.kind in TIMES:
             return self._moments(least, most)
         if self.kind == "integer":
-            low = _INT64[0] if least is None else max(math.ceil(least), _INT64[0])
-            return low, _INT64[1] if most is None else min(math.floor(most), _INT64[1])
+            return _int64(least and math.ceil(least)), _int64(most and math.floor(most))
         # The ends of the finite numbers: an infinity is in no range.
         return _FLOAT64[0] if least is None else least, _FLOAT64[1] if most is None else most
 
@@ -130,7 +129,7 @@ class _Column:
     @property
     def _allowed(self) -> list[Any]:
         allowed = self.rules.allowed or []
-        return [int(value) for value in allowed if value == int(value)] if self.kind == "integer" else allowed
+        return [int(x) for x in allowed if x == int(x) == _int64(int(x))] if self.kind == "integer" else allowed
 
     def _exact(self, values: nw.Expr) -> nw.Expr:
         """Return the values in the widest type of their kind, so that no engine rounds a limit to a narrower one."""
@@ -139,6 +138,11 @@ class _Column:
         if self.kind in {"float", "decimal"}:
             return values if self.dtype == nw.Float64 else values.cast(nw.Float64)
         return values if self.kind != "string" or self.dtype == nw.String else values.cast(nw.String)
+
+
+def _int64(limit: Any) -> Any:
+    """Return the limit, or the nearest one that every engine takes."""
+    return limit if limit is None else min(max(int(limit), _INT64[0]), _INT64[1])
 
 
 def _between(values: nw.Expr, low: Any, high: Any) -> nw.Expr:

@@ -153,3 +153,22 @@ def test_every_engine_comes_to_the_same_verdict(
     expected = verdict(given, rules)
     assert verdict(held_by(engine, given), rules) == expected
     json.dumps(expected, allow_nan=False)
+
+
+# Spark has no unsigned type, and Arrow compares none beyond the signed ones.
+@pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine not in {"pyspark", "pyarrow"}])
+def test_an_unsigned_number_has_no_limit_where_none_is_declared(
+    held_by: Callable[[str, pa.Table], Any], engine: str
+) -> None:
+    given = held_by(engine, table(a=pa.array([0, 1, 2**63, 2**64 - 1], pa.uint64())))
+    assert judge_data(given, [], {"a": ColumnRules(min=1)}).violations[-1].message.startswith("1 of 4 values")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_limit_that_no_integer_has_is_met_or_missed_like_any_other(
+    held_by: Callable[[str, pa.Table], Any], engine: str
+) -> None:
+    given = held_by(engine, table(a=[1, 2], b=[1, 2], c=[1, 2]))
+    rules = {"a": ColumnRules(min=1e300), "b": ColumnRules(max=1e300), "c": ColumnRules(allowed=[1.0, 1e300])}
+    failed = [violation.message[:21] for violation in judge_data(given, [], rules).violations[1:]]
+    assert failed == ["2 of 2 values of colu", "1 of 2 values of colu"]

@@ -71,6 +71,8 @@ def test_with_json_stdout_is_the_verdict_and_nothing_else(
         ("empty.parquet", b""),
         ("folder.parquet", "folder"),
         ("no-match-*.parquet", None),
+        ("no-pattern-**/*.parquet", None),
+        (f"{'too-long-' * 30}.parquet", None),
         ("binary.csv", b"a,b\n\xff\xfe,\x81\n"),
         ("broken.parquet", b"no parquet"),
         ("table.xlsx", b"PK"),

@@ -308,17 +308,23 @@ def test_what_the_footer_does_not_tell_is_read(tmp_path: Path, options: dict[str
 
 
 def test_nested_columns_are_counted_though_the_footer_has_no_numbers_of_them(tmp_path: Path) -> None:
-    table = pa.table({"s": [{"x": 1, "y": None}, None, {"x": None, "y": 2}], "a": [1, None, None]})
-    parquet.write_table(table, tmp_path / "data.parquet")
-    assert messages(judge_data(tmp_path / "data.parquet", [Bound("missing_fraction", "max", 0.4, "call")])) == (
-        "metric-max: missing_fraction = 0.5 must be at most 0.4 (call)"
-    )
+    bounds = [Bound("missing_fraction", "max", 0.4, "call")]
+    for nested in ([{"x": 1, "y": None}, None, {"x": None, "y": 2}], [[], None, [None]], [{"x": 1}, None, {"x": None}]):
+        parquet.write_table(pa.table({"s": nested, "a": [1, None, None]}), tmp_path / "data.parquet")
+        assert messages(judge_data(tmp_path / "data.parquet", bounds)) == (
+            "metric-max: missing_fraction = 0.5 must be at most 0.4 (call)"
+        )
 
 
 @pytest.mark.parametrize("bound", [("rows", "min", -1), ("rows", "min", math.nan), ("missing_fraction", "max", 1.5)])
 def test_an_impossible_data_threshold_fails(bound: tuple[str, Any, float]) -> None:
     verdict = judge_data(pd.DataFrame({"a": [1, 2, 3]}), [*DATA, Bound(*bound, "call")])
     assert [violation.rule for violation in verdict.violations] == ["threshold-impossible"]
+
+
+def test_integers_that_no_type_holds_are_a_wrong_type() -> None:
+    verdict = judge_data(pd.DataFrame({"a": [2**70, 1, 2]}), DATA, declared({"a": {"type": "integer"}}))
+    assert messages(verdict) == "column-type: column 'a' is of type object and must be integer (governance.yaml)"
 
 
 def test_any_column_names_are_judged() -> None:
