@@ -13,7 +13,9 @@ import pytest
 from support.scratch import OWN_EVALUATOR, Scratch
 
 from governance_core.core import Refused, UsageError
+from governance_core.pipelines.placement import recorded_graph, recorded_outputs
 from governance_core.registry.chains import journal
+from governance_core.registry.runs import read_run
 from governance_core.steps.profiles import PROFILES
 
 
@@ -152,9 +154,28 @@ def test_what_must_run_never_comes_from_the_cache(scratch: Scratch) -> None:
     )
     first, second = training(), training()
     fresh = {"validate_data_quality", "train", "evaluate_model", "validate_model_performance", "record_evidence"}
-    # What reads the gate's data is cached all the same: these are other artifacts, but of the same content.
-    assert statuses(second) == dict.fromkeys(statuses(first), "cached") | dict.fromkeys(fresh, "completed")
+    assert statuses(second) == dict.fromkeys(statuses(first), "cached") | dict.fromkeys(
+        fresh | {"features", "target"}, "completed"
+    )
     assert first.model_version.id != second.model_version.id
+
+
+def test_a_second_run_on_the_same_data_is_trained_on_what_its_own_gate_let_through(scratch: Scratch) -> None:
+    code = """
+@step
+def clean(data: pd.DataFrame) -> Annotated[pd.DataFrame, "cleaned"]:
+    return data
+
+@governed_pipeline
+def cleaning():
+    data = clean(validate_data_quality(load()))
+    validate_model_performance(evaluate_model(train(data), features(data), target(data)))
+"""
+    cleaning = scratch.add("cleaning", code).cleaning
+    for _ in range(2):
+        run = read_run(cleaning().id)
+        graph, outputs = recorded_graph(run, ()), recorded_outputs(run)
+        assert graph.violations([outputs[artifact.id] for artifact in run.steps["train"].made]) == []
 
 
 def test_only_in_local_a_model_may_come_from_the_cache(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
