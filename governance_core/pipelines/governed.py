@@ -154,8 +154,10 @@ class GovernedPipeline(Pipeline):
         configured: dict[str, Step] = {}
         for name, step in steps.items():  # each after those that it reads from
             # A step that comes from the cache because its inputs hold the same is recorded as reading another run's.
-            by_artifact = {"cache_policy": step.config.cache_policy.model_copy(update={"include_artifact_values": False})}
-            configured[name] = _changed(step, by_artifact | changes.get(name, {}) | self._storing(step, configured))
+            policy = step.config.cache_policy.model_copy(update={"include_artifact_values": False})
+            configured[name] = _changed(
+                step, {"cache_policy": policy} | changes.get(name, {}) | self._storing(step, configured)
+            )
         configuration = snapshot.pipeline_configuration
         model = configuration.model
         if model is None and models:
