@@ -139,8 +139,9 @@ def _may_show_values() -> bool:
 def _arrow(data: Any) -> pa.Table:
     try:
         table = _from_polars(data) if _kind(type(data)).startswith("polars") else _from_pandas(data)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        raise UsageError(f"parquet cannot hold this {_kind(type(data))}: {'; '.join(map(str, error.args))}") from error
+    except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
+        # pyarrow names the column last, and before it a value, which may be personal and would go into notices.
+        raise UsageError(f"parquet cannot hold this {_kind(type(data))}: {error.args[-1]}") from None
     if len(set(table.column_names)) < table.num_columns:
         raise UsageError(f"parquet cannot hold this {_kind(type(data))}: two of its columns have the same name")
     return table

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -136,8 +137,12 @@ def test_a_polars_frame_and_series_come_back_as_they_were(folder: Path) -> None:
 
 
 def test_what_parquet_cannot_hold_is_refused_with_the_name_of_the_column(materializer: Any) -> None:
-    with pytest.raises(UsageError, match=r"cannot hold this pandas\.DataFrame: .*mixed"):
-        materializer.save(pd.DataFrame({"mixed": [1, "a"]}))
+    mixed = pd.DataFrame({"mixed": [1, "Ann"]})
+    with pytest.raises(UsageError, match=r"cannot hold this pandas\.DataFrame: .*mixed") as error:
+        materializer.save(mixed)
+    assert "Ann" not in "".join(traceback.format_exception(error.value))
+    with pytest.raises(UsageError, match="too large"):
+        materializer.save(pd.DataFrame({"large": [2**70]}))
     for columns in (["a", "a"], [1, "1"]):
         with pytest.raises(UsageError, match=r"parquet cannot hold this pandas\.DataFrame: .*(same name|Duplicate)"):
             materializer.save(pd.DataFrame([[1, 2]], columns=columns))
