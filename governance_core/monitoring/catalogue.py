@@ -59,7 +59,7 @@ def model_samples(metrics: Mapping[str, float], model: str, stage: str) -> list[
     version = {"model": model, "stage": stage}
     return [
         Sample(f"model_{name}", value, version)
-        if f"model_{name}" in CATALOGUE and name in METRIC_NAMES
+        if name in METRIC_NAMES
         else Sample("model_metric", value, {**version, "metric": name})
         for name, value in metrics.items()
     ]
