@@ -20,6 +20,7 @@ from governance_core.core import GovernanceError, Refused, UsageError
 from governance_core.hooks.measuring import run_samples
 from governance_core.hooks.notices import Alerts, Notice
 from governance_core.monitoring import Exporter
+from governance_core.monitoring.catalogue import run_group
 from governance_core.project import find_root, load_project
 from governance_core.registry.actors import current_actor
 from governance_core.registry.compliance import note_violation
@@ -81,8 +82,7 @@ def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) 
 def _export(run: PipelineRunResponse) -> None:
     if exporter := Exporter():
         pipeline = run.pipeline.name if run.pipeline else "unnamed"
-        group = {"project": Client().active_project.name, "pipeline": pipeline, "environment": "none"}
-        exporter.export(group, run_samples(run, "completed"))
+        exporter.export(run_group(Client().active_project.name, pipeline, "none"), run_samples(run, "completed"))
 
 
 def _notify_failure(reason: str) -> None:

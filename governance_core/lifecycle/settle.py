@@ -29,6 +29,7 @@ from governance_core.hooks.notices import Alerts, Notice
 from governance_core.ledger import STAGES
 from governance_core.lifecycle.metrics import stage_samples
 from governance_core.monitoring import Exporter
+from governance_core.monitoring.catalogue import run_group, stage_group
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
 from governance_core.registry.runs import due_tag, lost_tag, read_run
@@ -94,15 +95,13 @@ class _Settler:
         with _only_logged(f"the metrics of run {run.name}"):
             environment = (_submission(run) or {"environment": "unknown"})["environment"]
             pipeline = run.pipeline.name if run.pipeline else "unnamed"
-            group = {"project": self._slug, "pipeline": pipeline, "environment": environment}
-            self._exporter.export(group, run_samples(run, status))
+            self._exporter.export(run_group(self._slug, pipeline, environment), run_samples(run, status))
 
     def export_stages(self) -> None:
         """Export what is known of the versions in the stages of each model that a settled run worked on."""
         for model, stage in product(sorted(self._models), STAGES):
             with _only_logged(f"the metrics of {model} in {stage}"):
-                group = {"project": self._slug, "model": model, "stage": stage}
-                self._exporter.export(group, stage_samples(self._slug, model, stage))
+                self._exporter.export(stage_group(self._slug, model, stage), stage_samples(self._slug, model, stage))
 
 
 @contextmanager

@@ -31,9 +31,6 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-RUN_GROUP = ("project", "pipeline", "environment")  # the labels of what a run measured
-STAGE_GROUP = ("project", "model", "stage")  # the labels of what is known of the version in a stage
-
 _VERSION = ("model", "stage")  # the stage that the version held when the run ended; `none` where it held none
 _METRICS = (
     Metric("pipeline_run_duration_seconds", "seconds", "From the start of the last run to its end"),
@@ -52,6 +49,16 @@ _METRICS = (
     Metric("model_production_age_seconds", "seconds", "How long it had been there when this was exported", _VERSION),
 )
 CATALOGUE: Mapping[str, Metric] = {metric.name: metric for metric in _METRICS}
+
+
+def run_group(project: str, pipeline: str, environment: str) -> dict[str, str]:
+    """Return the labels of what a run measured."""
+    return {"project": project, "pipeline": pipeline, "environment": environment}
+
+
+def stage_group(project: str, model: str, stage: str) -> dict[str, str]:
+    """Return the labels of what is known of the version in a stage."""
+    return {"project": project, "model": model, "stage": stage}
 
 
 def model_samples(metrics: Mapping[str, float], model: str, stage: str) -> list[Sample]:
