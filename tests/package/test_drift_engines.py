@@ -13,6 +13,7 @@ from support.engines import ENGINES
 
 from governance_core.core import Bound, UsageError
 from governance_core.gates.drift import judge_drift, profile_frame
+from governance_core.steps import drift_report
 
 SHARE = [Bound("drift_score", "max", 0.3, "call")]
 HeldBy = Callable[[str, pa.Table], Any]
@@ -93,3 +94,13 @@ def test_no_row_can_be_compared_on_no_engine(held_by: HeldBy, engine: str) -> No
     profile = profile_frame(table(20))
     with pytest.raises(UsageError, match="the current data have no rows"):
         judge_drift(profile, held_by(engine, table(20).slice(0, 0)), SHARE)
+
+
+def test_spark_draws_the_sample_of_a_report_where_the_rows_are(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift_report, "ROWS", 500)
+    data = spark.createDataFrame(pa.table({"i": range(2_000), "b": ["x", "y"] * 1_000}))
+    (one, rows), (two, _) = (drift_report._drawn(data) for _ in range(2))
+    assert rows == 2_000
+    assert 400 < len(one) < 600
+    assert one["i"].is_unique
+    assert list(one["i"]) == list(two["i"])
