@@ -18,6 +18,7 @@ def settle(as_json: AsJson = False) -> None:
     from governance_core.lifecycle.settle import settle as settle_runs
     from governance_core.project import find_root, load_project
 
-    notices = settle_runs(load_project(find_root()).project_slug)
+    project = load_project(find_root())
+    notices = settle_runs(project.project_slug, project.model_name)
     data = {"notices": [notice.as_dict() for notice in notices]}
     emit(data, f"{len(notices)} notices sent" if notices else "no notice is due", as_json)

@@ -44,7 +44,8 @@ def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:
         try:
             submit(pipeline, environment, root)
         finally:
-            settle(load_project(root).project_slug)
+            project = load_project(root)
+            settle(project.project_slug, project.model_name)
     except GovernanceError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

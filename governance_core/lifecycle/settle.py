@@ -40,26 +40,30 @@ logger = logging.getLogger(__name__)
 FINISHED = json.dumps([status.value for status in ExecutionStatus if status.is_finished])
 
 
-def settle(project_slug: str) -> list[Notice]:
+def settle(project_slug: str, model: str | None = None) -> list[Notice]:
     """Send what is due for the project's governed runs and return what this call sent.
 
     A run that ended gets one notice. A run that nobody will end any more (see `_is_lost`) gets one that says so, and a
     correction should it end after all. An alerter that fails keeps this call waiting for 5 s, and for 0.5 s with each
     further notice; the journal says which notices did not get through. What the runs measured is exported where the
-    variables of `governance_core.monitoring` say so.
+    variables of `governance_core.monitoring` say so, and what is known of the versions in the stages of their models.
+
+    Args:
+        project_slug: of the project whose runs are settled.
+        model: whose stages are exported though no run is due: it may have been promoted or rolled back since.
     """
-    settler = _Settler(project_slug)
+    settler = _Settler(project_slug, model)
     sent = list(settler.notices())
     settler.export_stages()
     return sent
 
 
 class _Settler:
-    def __init__(self, project_slug: str) -> None:
+    def __init__(self, project_slug: str, model: str | None) -> None:
         self._slug = project_slug
         self._alerts = Alerts()
         self._exporter = Exporter()
-        self._models: set[str] = set()  # that the settled runs worked on
+        self._models = {model} if model and self._exporter else set[str]()  # and those that settled runs worked on
         self._due, self._lost = due_tag(project_slug), lost_tag(project_slug)
         self._claims = Claims(f"{project_slug}.notices")
 
@@ -98,7 +102,7 @@ class _Settler:
             self._exporter.export(run_group(self._slug, pipeline, environment), run_samples(run, status))
 
     def export_stages(self) -> None:
-        """Export what is known of the versions in the stages of each model that a settled run worked on."""
+        """Export what is known of the versions in the stages of each model."""
         for model, stage in product(sorted(self._models), STAGES):
             with _only_logged(f"the metrics of {model} in {stage}"):
                 self._exporter.export(stage_group(self._slug, model, stage), stage_samples(self._slug, model, stage))

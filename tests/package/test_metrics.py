@@ -243,6 +243,14 @@ class TestOfAProject:
         assert since == datetime.fromisoformat(at.at).timestamp(), "the rollback brought it there"
         assert list(stage_samples(slug, model, "staging")) == [], "nobody holds it"
 
+    def test_a_change_of_stages_is_exported_though_no_run_is_due(self, trained: Scratch, folder: Path) -> None:
+        project = trained.project
+        settle(project.project_slug)  # of the runs that are due
+        promote(trained.root, "staging", version=1)
+        settle(project.project_slug, project.model_name)
+        staging = f"metrics.project={project.project_slug}.model={project.model_name}.stage=staging.prom"
+        assert any(name.startswith("model_accuracy") for name in exported(folder)[staging])
+
 
 @pytest.mark.usefixtures("store")
 def test_the_monitoring_hook_exports_a_plain_run(folder: Path, scratch: Scratch) -> None:
