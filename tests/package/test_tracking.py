@@ -133,10 +133,14 @@ def test_a_model_that_the_gate_refuses_is_logged_too(
     scratch: Scratch, with_tracker: Callable[..., None], database: str
 ) -> None:
     import mlflow
+    from zenml.client import Client
 
     with_tracker("mlflow", tracking_uri=database)
+    hopeless = scratch.add("others", OTHER_MODELS).hopeless
     with pytest.raises(RuntimeError, match="validate_model_performance"):
-        scratch.add("others", OTHER_MODELS).hopeless()
+        hopeless()
+    gate = Client().get_snapshot(hopeless.snapshot_id).step_configurations["validate_model_performance"]
+    assert "track_experiment" in gate.spec.upstream_steps, "whichever of two steps happens to come first"
     client = mlflow.MlflowClient(database)
     experiment = client.get_experiment_by_name("hopeless")
     (there,) = client.search_runs([experiment.experiment_id])
