@@ -35,8 +35,8 @@ def drift(
     from governance_core.gates.drift import judge_drift, reference_profile
 
     held = policy_here(environment)
-    if current is None and save_profile is None:
-        raise UsageError("nothing to do: name the data to compare with --current, or a file with --save-profile")
+    if current is None and (report or not save_profile):
+        raise UsageError("nothing to compare: name the data with --current, or only a file with --save-profile")
     profile = reference_profile(reference)
     if save_profile:
         _save(json.dumps(profile.as_dict()), save_profile)
