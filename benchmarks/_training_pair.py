@@ -4,6 +4,7 @@ The governed run has everything on: its notice goes to an alerter of the stack a
 sent as `run.py` sends them, and counted.
 """
 
+import gc
 import json
 import os
 import statistics
@@ -90,6 +91,7 @@ def main() -> None:
         training_run()
         settle(PROJECT)
 
+    gc.freeze()  # as run.py does
     pairs = [(cpu(governed), cpu(plain)) for _ in range(ROUNDS + 1)][1:]
     exported = list(metrics.parent.glob("governance*.prom"))
     assert CountingAlerter.posted > ROUNDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
     # ZenML cannot read an empty file.
     configured = cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if configuration else None))
     _require_model(configured)
+    gc.freeze()  # looking for garbage among what ZenML has imported costs a run some tenths of a CPU second each time
     try:
         return configured()
     except GovernanceError:
