@@ -28,6 +28,8 @@ class Project(BaseModel):
     problem: Literal["classification", "regression"]
     positive_label: str | None = None
     risk_tier: Literal["minimal", "limited", "high"]
+    ci: Literal["github", "gitlab", "jenkins"] = "github"
+    snapshot_mode: Literal["oss", "pro"] = "oss"
     alerter: Literal["none", "slack", "discord"] = "none"
     alert_channel: str | None = None
     experiment_tracker: Literal["none", "mlflow"] = "none"

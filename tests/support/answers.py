@@ -16,6 +16,8 @@ CHOICES: dict[str, list[Any]] = {
     "positive_label": [None, "ja, 'doch'", "1"],
     "owner": [("Data Science", "data-science@example.com"), ("Équipe 'Ω' & ß: #1", "a.b+c_d%e@sub.example.co.uk")],
     "risk_tier": ["minimal", "limited", "high"],
+    "ci": ["github", "gitlab", "jenkins"],
+    "snapshot_mode": ["oss", "pro"],
     "alerts": [("none", None), ("slack", "C0123ABCD"), ("discord", "112233445566778899")],
     "experiment_tracker": ["none", "mlflow"],
     "governance": [

@@ -72,7 +72,7 @@ def test_every_question_has_an_effect_besides_the_project_file() -> None:
     sources = [name for name in SOURCES if name not in {ANSWERS_SOURCE, "governance/project.yaml.jinja"}]
     bodies = [name + (TEMPLATE / name).read_text(encoding="utf-8") for name in sources]
     used = set().union(*map(undeclared, bodies))
-    read_by_code = {"risk_tier"}
+    read_by_code = {"risk_tier", "snapshot_mode"}
     assert questions().keys() - used == read_by_code
 
 
@@ -87,7 +87,7 @@ def test_a_file_is_a_template_only_where_it_must_be() -> None:
 
 @pytest.mark.parametrize("answers", PAIRWISE[:2])
 def test_every_rendered_file_has_a_class_and_every_class_entry_a_file(answers: dict[str, str]) -> None:
-    rendered = files(render(**answers))
+    rendered = [path for ci in questions()["ci"]["choices"].values() for path in files(render(**answers | {"ci": ci}))]
     assert [path for path in rendered if file_class(path) is None] == []
     for pattern in [pattern for patterns in FILES.values() for pattern in patterns]:
         assert any(path == pattern or path.startswith(pattern) for path in rendered), pattern
