@@ -2,7 +2,7 @@
 
 from governance_core.core.bounds import METRIC_NAMES, Bound, impossibility
 from governance_core.core.canonical import canonical_json, digest, file_digest
-from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation
+from governance_core.core.errors import Conflict, GovernanceError, Refused, UsageError, Violation, one_line
 from governance_core.core.installation import DISTRIBUTION, Installation, installation, template_root, version
 from governance_core.core.process import Process, process_state, this_process
 from governance_core.core.waiting import event_loop, within
@@ -25,6 +25,7 @@ __all__ = [
     "file_digest",
     "impossibility",
     "installation",
+    "one_line",
     "process_state",
     "read_yaml",
     "template_root",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+LONGEST_QUOTE = 300  # characters
+
 
 class GovernanceError(Exception):
     """Something failed that nobody foresaw; the message says what was changed before it failed."""
@@ -48,3 +50,8 @@ class Conflict(GovernanceError):  # noqa: N818 - as above
     """Somebody else changed it first; nothing was changed, trying again is safe."""
 
     exit_code = 4
+
+
+def one_line(error: BaseException) -> str:
+    """Return type and message of an exception as a notice or an event quotes it: the first line, not too long."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:LONGEST_QUOTE]

@@ -17,14 +17,13 @@ from zenml.models import ComponentResponse, PipelineRunResponse
 from zenml.stack import StackComponent
 from zenml.utils.dashboard_utils import get_run_url
 
-from governance_core.core import event_loop, within
+from governance_core.core import event_loop, one_line, within
 
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT = 5.0  # seconds for a notice
 LATER_WAIT = 0.5  # seconds for a notice after one failed
 LONGEST = 1_500  # characters of a message: Discord takes 2,000
-LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Alerts:
                 within(LATER_WAIT if self._failed else FIRST_WAIT, lambda: _post(components[0], str(notice)))
                 return None
         except (Exception, SystemExit) as error:
-            failure = f"{type(error).__name__}: {error}".partition("\n")[0][:LONGEST_REASON]
+            failure = one_line(error)
             self._failed = True
             logger.error("The alerter failed on this notice: %s", failure)
         logger.log(logging.INFO if notice.good else logging.ERROR, "%s", notice)

@@ -47,6 +47,7 @@ class GovernedDataFrameMaterializer(BaseMaterializer):
     SKIP_REGISTRATION = True  # importing it changes nothing for pipelines that are not governed
 
     _table: pa.Table | None = None  # of the frame that ZenML passes to each method in turn
+    _digest: str | None = None
 
     def save(self, data: Any) -> None:
         """Write a frame.
@@ -56,7 +57,7 @@ class GovernedDataFrameMaterializer(BaseMaterializer):
         """
         from pyarrow import parquet
 
-        self._table = _arrow(data)
+        self._table, self._digest = _arrow(data), None
         with self.artifact_store.open(self._path(FILE), "wb") as file:
             parquet.write_table(self._table, file)
 
@@ -97,7 +98,9 @@ class GovernedDataFrameMaterializer(BaseMaterializer):
 
     def compute_content_hash(self, data: Any) -> str:
         """Return the digest of the content."""
-        return content_digest(self._arrow(data))
+        if self._digest is None:
+            self._digest = content_digest(self._arrow(data))
+        return self._digest
 
     def _arrow(self, data: Any) -> pa.Table:
         if self._table is None:

@@ -19,7 +19,7 @@ from zenml.enums import StackComponentType
 from zenml.models import ArtifactVersionResponse, PipelineRunResponse
 from zenml.utils import io_utils, source_utils
 
-from governance_core.core import UsageError, within
+from governance_core.core import UsageError, one_line, within
 from governance_core.registry.runs import RunRecord, artifact_digest, read_run
 from governance_core.registry.sources import platform_code, platform_role
 
@@ -36,7 +36,6 @@ MODELS_WITHIN = 600.0  # seconds
 IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 LONGEST_PARAMETER = 6_000  # characters that MLflow takes
 MOST_PARAMETERS = 100  # in one call to MLflow
-LONGEST_REASON = 300
 REQUIREMENTS = ("scikit-learn", "cloudpickle", "numpy", "pandas")
 
 
@@ -75,7 +74,7 @@ def track_experiment(evaluations: list[str]) -> Annotated[dict[str, Any], "exper
         tracked |= within(REACHED_WITHIN, lambda: log.open(evaluations))
         within(MODELS_WITHIN, log.close)
     except (Exception, SystemExit) as error:
-        tracked["failure"] = f"{type(error).__name__}: {error}".partition("\n")[0][:LONGEST_REASON]
+        tracked["failure"] = one_line(error)
         logger.warning("MLflow holds nothing or not all of this run: %s", tracked["failure"])
     return tracked
 

@@ -1,14 +1,21 @@
 """The drift gate as a ZenML step: it fails the run where the policy says so, and else tells what it found."""
 
-from typing import Annotated, Any
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import FiniteFloat
 from zenml import step
 
 from governance_core.core import Bound
+from governance_core.policy import EffectivePolicy
 from governance_core.registry.compliance import recording_refusal
 from governance_core.registry.sources import platform_code
 from governance_core.steps.gates import note, policy_of
+
+if TYPE_CHECKING:
+    from governance_core.gates.drift import DriftVerdict, Profile
 
 
 @step(enable_cache=False)
@@ -37,19 +44,28 @@ def detect_drift(
         Refused: if more columns drifted, and the policy says that this fails.
         UsageError: if the two cannot be compared.
     """
-    from governance_core.gates.drift import judge_drift, reference_profile
+    from governance_core.gates.drift import reference_profile
 
     policy = policy_of(governance)
-    verdict = judge_drift(
-        reference_profile(reference),
-        current,
-        [*policy.drift_bounds, Bound("drift_score", "max", threshold, "argument threshold")],
-        method=policy.drift.method,
-        threshold=policy.drift.threshold,
-        ignore=ignore or (),
-    )
+    verdict = judge(reference_profile(reference), current, policy, threshold, ignore or ())
     note(verdict.summary())  # the columns may be thousands
     if policy.drift.on_drift == "fail":
         with recording_refusal(governance):
             verdict.raise_if_failed("the current data")
     return verdict.as_dict()
+
+
+def judge(
+    reference: Profile, current: Any, policy: EffectivePolicy, threshold: float, ignore: Collection[str]
+) -> DriftVerdict:
+    """Compare data with a profile; the stricter of ``threshold``, a share, and policy holds.
+
+    Raises:
+        UsageError: if the two cannot be compared.
+    """
+    from governance_core.gates.drift import judge_drift
+
+    bounds = [*policy.drift_bounds, Bound("drift_score", "max", threshold, "argument threshold")]
+    return judge_drift(
+        reference, current, bounds, method=policy.drift.method, threshold=policy.drift.threshold, ignore=ignore
+    )

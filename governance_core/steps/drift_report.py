@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +15,10 @@ from zenml import get_step_context, step
 from zenml.logger import get_logger
 from zenml.types import HTMLString
 
-from governance_core.core import Bound, UsageError
+from governance_core.core import UsageError
 from governance_core.gates.frames import open_frame
 from governance_core.registry.sources import platform_code
+from governance_core.steps.drift import judge
 from governance_core.steps.gates import policy_of
 
 if TYPE_CHECKING:
@@ -73,14 +74,10 @@ def report_drift(
     Raises:
         UsageError: if the two cannot be compared, or Evidently is not installed; says how to install it.
     """
-    from governance_core.gates.drift import judge_drift, profile_frame
+    from governance_core.gates.drift import profile_frame
 
-    rules, ignored = policy_of(governance).drift, ignore or ()
-    bounds = [*policy_of(governance).drift_bounds, Bound("drift_score", "max", threshold, "argument threshold")]
-    verdict = judge_drift(
-        profile_frame(reference), current, bounds, method=rules.method, threshold=rules.threshold, ignore=ignored
-    )
-    report = draw_report(reference, current, verdict, ignored)
+    verdict = judge(profile_frame(reference), current, policy_of(governance), threshold, ignore or ())
+    report = draw_report(reference, current, verdict, ignore or ())
     where = get_step_context().get_output_artifact_uri("drift_report")
     logger.info("The drift report is %s/output.html", where)
     return HTMLString(report.html), {"gate": verdict.as_dict(), "evidently": report.as_dict()}
@@ -127,7 +124,7 @@ def draw_report(reference: Any, current: Any, verdict: DriftVerdict, ignore: Col
         rows_in_all=(all_before, all_now),
     )
     page = snapshot.get_html_str(as_iframe=False)
-    return DriftReport(**asdict(report) | {"html": page.replace("<body>", f"<body>{_heading(verdict, report)}", 1)})
+    return replace(report, html=page.replace("<body>", f"<body>{_heading(verdict, report)}", 1))
 
 
 def _heading(verdict: DriftVerdict, report: DriftReport) -> str:
