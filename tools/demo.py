@@ -1,4 +1,4 @@
-"""From nothing to a governed model: render a project, train, gate, promote, infer, roll back, verify the ledger.
+"""From nothing to a governed model: render, train, gate, promote, release, infer, roll back, verify the ledger.
 
 Everything runs as a team would run it, in the rendered project's own environment and on a ZenML store of its own.
 """
@@ -32,6 +32,7 @@ GOVERNANCE = (".venv/bin/governance",)
 PROMOTE = (PYTHON, "scripts/promote_model.py")
 ROLLBACK = (PYTHON, "scripts/rollback_model.py")
 REPORT = "build/training-report.html"
+IN_PRODUCTION = ("batch_inference", "monitoring")
 PARAMETER_A, PARAMETER_B = "max_depth: 5", "max_depth: 8"
 
 
@@ -122,6 +123,8 @@ def play(project: Project) -> None:
     to_production(project, "A")
     change_parameter(project)
     to_production(project, "B", "--force")
+    released = [part for name in IN_PRODUCTION for part in ("--pipeline", name)]
+    project.run("release", *GOVERNANCE, "snapshot", "create", *released, "--environment", "production")
     project.run("batch inference", PYTHON, "run.py", "--pipeline", "batch_inference", "--environment", "production")
     project.run("drift check", "make", "--no-print-directory", "monitor", "ENVIRONMENT=production")
     project.run("roll back B to A", *ROLLBACK, "--reason", "B alarms the clinic")

@@ -30,7 +30,18 @@ def governance(
 
 
 # The modules beside this one; importing one registers its verbs on `app`.
-VERBS: tuple[str, ...] = ("check", "drift", "ledger", "lifecycle", "model", "policy", "quality", "report", "runs")
+VERBS: tuple[str, ...] = (
+    "check",
+    "drift",
+    "ledger",
+    "lifecycle",
+    "model",
+    "policy",
+    "quality",
+    "report",
+    "runs",
+    "snapshot",
+)
 
 
 def main() -> None:

@@ -68,11 +68,31 @@ def newest_eligible(model: Model, to_stage: str, policy: EffectivePolicy, root: 
     Raises:
         Refused: if there is none.
     """
-    for version in _trained(model):
-        if version.stage != "archived" and not judge(version, to_stage, policy, root):
-            return version
+    for version in eligible(model, to_stage, policy, root):
+        return version
     message = f"no version of {model.name} fulfils every rule for {to_stage}; name one to see what it lacks"
     raise Refused(f"promoting the newest eligible version to {to_stage}", [Violation("nothing-eligible", message)])
+
+
+def eligible(
+    model: Model, to_stage: str, policy: EffectivePolicy, root: Path, tree: str | None = None
+) -> Iterator[ModelVersion]:
+    """Yield the versions that may go to a stage and are not archived, newest first.
+
+    Args:
+        model: whose versions.
+        to_stage: staging or production.
+        policy: the one that holds in that stage.
+        root: the project, at the commit that is promoted from.
+        tree: only versions that were trained from a commit with this git tree.
+    """
+    for version in _trained(model):
+        if tree is not None:
+            evidence = evidence_of(version, root)
+            if evidence is None or evidence.body["submission"]["repository"]["tree"] != tree:
+                continue
+        if version.stage != "archived" and not judge(version, to_stage, policy, root):
+            yield version
 
 
 def _trained(model: Model) -> Iterator[ModelVersion]:

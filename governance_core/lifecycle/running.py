@@ -1,10 +1,12 @@
-"""What a project's run.py does: one pipeline, in one environment, from any directory."""
+"""One pipeline, in one environment, from any directory: what a project's run.py does."""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +19,7 @@ from zenml.utils import source_utils
 from governance_core.core import GovernanceError, Refused, UsageError, read_yaml
 from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
-from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
+from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE, config_file
 from governance_core.project import load_project
 from governance_core.registry.sources import GATES, platform_role
 
@@ -42,14 +44,36 @@ def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:
         root: the project's folder.
     """
     try:
-        try:
+        with settled(root):
             submit(pipeline, environment, root)
-        finally:
-            project = load_project(root)
-            settle(project.project_slug, project.model_name)
     except GovernanceError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+@contextmanager
+def settled(root: Path) -> Iterator[None]:
+    """However the block ends, send afterwards what is due for the project's runs."""
+    try:
+        yield
+    finally:
+        project = load_project(root)
+        settle(project.project_slug, project.model_name)
+
+
+def configured_for(pipeline: GovernedPipeline, environment: str, root: Path) -> GovernedPipeline:
+    """Return a pipeline as an environment configures it; this process then submits for that environment and its stack.
+
+    Raises:
+        UsageError: if the configuration or the stack does not exist.
+    """
+    path = config_file(root, environment)
+    configuration = _configuration(path)
+    os.environ[ENV_ZENML_ACTIVE_STACK_ID] = _stack_id(environment, configuration)
+    os.environ[ENVIRONMENT_VARIABLE] = environment
+    source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
+    # ZenML cannot read an empty file.
+    return cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if configuration else None))
 
 
 def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> PipelineRunResponse | None:
@@ -60,13 +84,7 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
         Refused: if the pipeline is refused at submission.
         RunFailed: if a step failed.
     """
-    path = root / "configs" / f"{environment}.yaml"
-    configuration = _configuration(path)
-    os.environ[ENV_ZENML_ACTIVE_STACK_ID] = _stack_id(environment, configuration)
-    os.environ[ENVIRONMENT_VARIABLE] = environment
-    source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
-    # ZenML cannot read an empty file.
-    configured = cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if configuration else None))
+    configured = configured_for(pipeline, environment, root)
     _require_model(configured)
     gc.freeze()  # looking for garbage among what ZenML has imported costs a run some tenths of a CPU second each time
     try:

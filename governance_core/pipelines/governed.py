@@ -26,6 +26,7 @@ from governance_core.pipelines.placement import compiled_graph, compiled_models
 from governance_core.pipelines.submission import Submission, collect, governance, recordable
 from governance_core.pipelines.tracking import track_experiment, tracks
 from governance_core.project import find_root
+from governance_core.registry.releases import require_released
 from governance_core.registry.runs import GOVERNED, due_tag
 from governance_core.registry.sources import platform_role
 
@@ -123,6 +124,8 @@ class GovernedPipeline(Pipeline):
         in_code = run_configuration_args.get("steps") or run_configuration_args.get("step_configurations")
         if violations := [*self._configured(in_file or {}), *self._configured(in_code or {})]:
             raise Refused(f"the configuration of pipeline '{self.name}'", violations)
+        if violations := [*require_released(self._submission)]:
+            raise Refused(f"pipeline '{self.name}' in {self._submission['environment']}", violations)
         with governed_frames():
             snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)
         return self._governed(snapshot), schedule, build

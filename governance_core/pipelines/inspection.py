@@ -40,7 +40,7 @@ def inspect(root: Path) -> list[Inspected]:
     """
     project = load_project(root)
     evaluators = project_policy(root, project, "production").evaluators
-    with _importable(root / "src"):
+    with importable(root / "src"):
         return [
             found if isinstance(found, Inspected) else _inspected(name, found, evaluators)
             for name, found in _pipelines(project.package_name)
@@ -85,8 +85,19 @@ def _inspected(name: str, pipeline: Pipeline, evaluators: tuple[str, ...]) -> In
     return Inspected(name, tuple(compiled_graph(steps, evaluators).violations(models)))
 
 
+def named_pipelines(root: Path) -> dict[str, GovernedPipeline]:
+    """Import the governed pipelines that ``python run.py --pipeline`` knows, by name; within `importable`.
+
+    Raises:
+        UsageError: if the project cannot be read.
+    """
+    module = importlib.import_module(f"{load_project(root).package_name}.pipelines")
+    return {name: value for name, value in vars(module).items() if isinstance(value, GovernedPipeline)}
+
+
 @contextmanager
-def _importable(folder: Path) -> Iterator[None]:
+def importable(folder: Path) -> Iterator[None]:
+    """Let the packages in a folder be imported, and ZenML take it for the root of their sources."""
     sys.path.insert(0, str(folder))
     source_utils.set_custom_source_root(str(folder))
     try:

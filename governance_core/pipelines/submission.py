@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from governance_core.core import DISTRIBUTION, installation, this_process
+from governance_core.core import DISTRIBUTION, file_digest, installation, this_process
 from governance_core.policy import GOVERNANCE_FILE, EffectivePolicy, effective, load_governance_file
 from governance_core.project import (
     Project,
@@ -31,6 +31,11 @@ Submission = dict[str, Any]  # JSON: a parameter of the evidence step, and part 
 def environment() -> str:
     """Return the environment that runs are submitted for: GOVERNANCE_ENVIRONMENT, else ``local``."""
     return os.environ.get(ENVIRONMENT_VARIABLE) or "local"
+
+
+def config_file(root: Path, environment: str) -> Path:
+    """Return where the ZenML configuration of an environment's runs is."""
+    return root / "configs" / f"{environment}.yaml"
 
 
 def project_policy(root: Path, project: Project, environment: str) -> EffectivePolicy:
@@ -54,6 +59,7 @@ def collect(root: Path) -> Submission:
     asked = load_governance_file(root / GOVERNANCE_FILE)
     policy = effective(environment(), project.risk_tier, asked, project.problem)
     package = installation()
+    config = config_file(root, policy.environment)
     return {
         "id": uuid4().hex,
         "environment": policy.environment,
@@ -63,10 +69,12 @@ def collect(root: Path) -> Submission:
             "problem": project.problem,
             "positive_label": project.positive_label,
             "risk_tier": project.risk_tier,
+            "snapshot_mode": project.snapshot_mode,
         },
         "repository": asdict(repository_state(root)),
         "governed": {"digest": governed_digest(root), "intact": not governed_findings(root)},
         "lock": lock_digest(root),
+        "config": file_digest(config) if config.is_file() else None,
         "template": asdict(template_state(root)),
         "package": {"name": DISTRIBUTION, "version": package.version, "kind": package.kind},
         "actor": current_actor(root).as_dict(),

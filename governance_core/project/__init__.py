@@ -19,6 +19,7 @@ from governance_core.project.repository import (
     in_history,
     lock_digest,
     repository_state,
+    worktree,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "render_governed",
     "repository_state",
     "template_state",
+    "worktree",
 ]

@@ -47,6 +47,21 @@ def in_history(root: Path, commit: str | None, tree: str | None) -> bool:
     return history is not None and not {commit, tree}.isdisjoint(history.split())
 
 
+def worktree(root: Path, commit: str, folder: Path) -> None:
+    """Check a commit out into a folder of its own, where it is not there yet.
+
+    Raises:
+        UsageError: if the repository does not have the commit.
+    """
+    if _run(root, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
+        raise UsageError(
+            f"{root} does not have commit {commit}; fetch the whole history (fetch-depth: 0 or `git fetch --unshallow`)"
+        )
+    if not folder.is_dir():
+        _git(root, "worktree", "prune")  # what was deleted by hand since
+        _git(root, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+
+
 def git_email(root: Path) -> str | None:
     """Return git's ``user.email`` as it holds in ``root``; None where none is configured."""
     found = _run(root, "config", "user.email")

@@ -23,6 +23,8 @@ def submit(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_a_run_takes_the_environments_configuration_and_policy(scratch: Scratch, submit: Any) -> None:
     scratch.write("configs/production.yaml", "parameters: {rows: 150}")
+    scratch.commit()
+    scratch.release("production")
     run = submit("production")
     assert run.steps["load"].config.parameters == {"rows": 150}
     assert run.steps["record_evidence"].config.parameters["submission"]["environment"] == "production"

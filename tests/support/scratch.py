@@ -12,11 +12,14 @@ from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import yaml
 from zenml.utils import source_utils
 
 from governance_core.core import version
+from governance_core.pipelines.submission import collect
 from governance_core.project import Project, render_governed
+from governance_core.registry.releases import Release, record_release
 
 MODULE = '''\
 """A team's steps and pipelines."""
@@ -142,6 +145,12 @@ class Scratch:
         """Commit every file."""
         self.git("add", "--all")
         self.git("-c", "user.name=team", "-c", "user.email=team@example.com", "commit", "--quiet", "-m", "change")
+
+    def release(self, environment: str) -> None:
+        """Release what is checked out, as `governance snapshot create` does without ZenML Pro."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GOVERNANCE_ENVIRONMENT", environment)
+            record_release(self.project.project_slug, Release.of(collect(self.root), {}))
 
     def git(self, *arguments: str) -> str:
         """Run git in the project and return what it prints."""

@@ -131,7 +131,11 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
     for verbs in VERBS:
         import_module(f"governance_core.cli.{verbs}")
     targets = set(re.findall(r"^([a-z-]+):", (render() / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    scripts = {"scripts/promote_model.py": "promote", "scripts/rollback_model.py": "rollback"}
+    scripts = {
+        "scripts/promote_model.py": ["promote"],
+        "scripts/rollback_model.py": ["rollback"],
+        "scripts/build_snapshot.py": ["snapshot", "create"],
+    }
     commands = documented_commands(render())
     assert {words[0] for _, words in commands} == {"make", "python", "governance", "copier", "git", "uv"}
     for page, words in commands:
@@ -141,7 +145,7 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
             case ["python", "run.py", *options]:
                 assert options[::2] in (["--pipeline"], ["--pipeline", "--environment"]), (page, words)
             case ["python", script, *options]:
-                parse([scripts[script], *options])
+                parse([*scripts[script], *options])
             case ["governance", *arguments]:
                 parse(arguments)
 

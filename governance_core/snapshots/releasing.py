@@ -1,0 +1,144 @@
+"""The verbs `snapshot create` and `snapshot run`, in both of a project's modes.
+
+With ``pro`` a release is a ZenML snapshot of each pipeline, which the server runs. With ``oss`` it is a manifest alone,
+which a production run is compared with when it is submitted; a run of it takes place in a checkout of its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zenml.models import PipelineRunResponse
+
+from governance_core.core import Refused, UsageError, Violation
+from governance_core.lifecycle.case import Case
+from governance_core.lifecycle.eligibility import eligible
+from governance_core.lifecycle.running import configured_for, settled, submit
+from governance_core.pipelines import GovernedPipeline
+from governance_core.pipelines.inspection import importable, named_pipelines
+from governance_core.pipelines.submission import collect
+from governance_core.project import load_project, repository_state
+from governance_core.registry.chains import find_model_id
+from governance_core.registry.releases import Release, newest_release, record_release
+from governance_core.registry.versions import ModelVersion
+from governance_core.snapshots.checkout import run_elsewhere
+
+Say = Callable[[str], None]  # takes a line for people while something long goes on
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verb did: the release, where there is one, its runs, and how it ended, in a line for people."""
+
+    said: str
+    release: Release | None = None
+    runs: tuple[PipelineRunResponse, ...] = ()
+    exit_code: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON."""
+        runs = [{"id": str(run.id), "name": run.name, "status": run.status.value} for run in self.runs]
+        return {"said": self.said, "release": self.release and self.release.as_dict(), "runs": runs}
+
+
+def create(
+    root: Path, names: Sequence[str], environment: str, say: Say, *, run: bool = False, unless_trained: bool = False
+) -> Outcome:
+    """Release pipelines of what is checked out to an environment.
+
+    Args:
+        root: the project's folder.
+        names: of the pipelines, as run.py takes them.
+        environment: local, staging or production.
+        say: is told what was done, while more is to come.
+        run: run them afterwards, one after the other.
+        unless_trained: do nothing where a version that may go to this stage was trained from the same files.
+
+    Raises:
+        UsageError: if a pipeline, the configuration, the stack or a model version that is read does not exist.
+        Refused: if the working tree is not clean, or the pipeline is refused at submission.
+        RunFailed: if a run failed.
+    """
+    if unless_trained and (version := _trained(root, environment)):
+        return Outcome(f"version {version.number} was trained from these files; nothing was done")
+    with importable(root / "src"):
+        pipelines = _pipelines(root, names)
+        release = _release(root, pipelines, environment)
+        said = f"{', '.join(names)} of commit {release.commit[:12]} was released to {environment}"
+        if not run:
+            return Outcome(said, release)
+        say(said)
+        return _run_here(root, pipelines, release)
+
+
+def run(root: Path, name: str, environment: str, *, if_released: bool = False) -> Outcome:
+    """Run a pipeline of the newest release to an environment.
+
+    Args:
+        root: the project's folder.
+        name: the pipeline's, as run.py takes it.
+        environment: local, staging or production.
+        if_released: where nothing was released yet do nothing, and say so.
+
+    Raises:
+        UsageError: if there is no such release, or its commit is not in this repository.
+        Refused: if the pipeline is refused at submission.
+        RunFailed: if the run failed.
+    """
+    project = load_project(root)
+    release = newest_release(project.project_slug, environment)
+    if release is None:
+        nothing = f"nothing was released to {environment} yet"
+        if if_released:
+            return Outcome(f"{nothing}, so nothing was run")
+        raise UsageError(
+            f"{nothing}; `governance snapshot create --pipeline {name} --environment {environment}` does it"
+        )
+    if name not in release.pipelines:
+        raise UsageError(f"{name} is not in the newest release to {environment}; it has {_listed(release.pipelines)}")
+    if repository_state(root).commit != release.commit:
+        code = run_elsewhere(root, release.commit, name, environment)
+        return Outcome(f"{name} of commit {release.commit[:12]} ended with exit code {code}", release, exit_code=code)
+    with importable(root / "src"):
+        return _run_here(root, _pipelines(root, [name]), release)
+
+
+def _trained(root: Path, environment: str) -> ModelVersion | None:
+    if find_model_id(load_project(root).model_name) is None:
+        return None
+    case = Case.open(root, None)
+    tree = repository_state(root).tree
+    return next(eligible(case.model, environment, case.policy(environment), root, tree), None)
+
+
+def _pipelines(root: Path, names: Sequence[str]) -> dict[str, GovernedPipeline]:
+    there = named_pipelines(root)
+    if unknown := [name for name in names if name not in there]:
+        raise UsageError(f"there is no governed pipeline {', '.join(unknown)}; there are: {_listed(there)}")
+    return {name: there[name] for name in names}
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment: str) -> Release:
+    for pipeline in pipelines.values():
+        configured_for(pipeline, environment, root)
+    submission = collect(root)
+    if not submission["repository"]["clean"]:
+        message = "the working tree has changes that no commit holds; commit them first"
+        raise Refused(f"a release to {environment}", [Violation("dirty-tree", message)])
+    release = Release.of(submission, dict.fromkeys(pipelines))
+    record_release(submission["project"]["slug"], release)
+    return release
+
+
+def _run_here(root: Path, pipelines: Mapping[str, GovernedPipeline], release: Release) -> Outcome:
+    with settled(root):
+        runs = [submit(pipeline, release.environment, root) for pipeline in pipelines.values()]
+    made = tuple(run for run in runs if run)
+    return Outcome("; ".join(f"run {run.name} is {run.status.value}" for run in made), release, made)

@@ -1,0 +1,139 @@
+"""Releases to an environment without ZenML Pro: what is recorded, what is refused, and where a release runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from support.command_line import Governance
+from support.scratch import Scratch
+from support.trained import journal
+
+
+@pytest.fixture
+def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a project with configurations and pipelines, in its folder; what a verb sets is undone afterwards."""
+    for name in ("ZENML_ACTIVE_STACK_ID", "ZENML_STAGING_STACK", "ZENML_PRODUCTION_STACK"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(scratch.root)
+    scratch.write(".gitignore", "__pycache__/\n.zen/\nbuild/\n")
+    scratch.write("configs/staging.yaml", "parameters: {rows: 150}")
+    scratch.write("configs/production.yaml", "parameters: {rows: 200}")
+    scratch.add("pipelines", "")
+    return scratch
+
+
+def releases(scratch: Scratch) -> list[dict[str, Any]]:
+    """Return what the journal says was released."""
+    return [dict(event.body) for event in journal(scratch) if event.kind == "release"]
+
+
+def create(governance: Governance, *options: str, environment: str = "production") -> tuple[int, str, str]:
+    """Release the project's pipeline."""
+    return governance("snapshot", "create", "--pipeline", "training", "--environment", environment, *options)
+
+
+def test_a_release_records_what_decides_about_its_runs(project: Scratch, governance: Governance) -> None:
+    from governance_core.core import file_digest, version
+
+    project.write("uv.lock", "locked\n")
+    project.commit()
+    code, out, _ = create(governance, "--json")
+    assert code == 0
+    assert releases(project) == [json.loads(out)["release"]]
+    (release,) = releases(project)
+    assert release.pop("actor")["id"] == "trainer@example.com"
+    assert release == {
+        "environment": "production",
+        "mode": "oss",
+        "commit": project.git("rev-parse", "HEAD"),
+        "tree": project.git("rev-parse", "HEAD^{tree}"),
+        "lock": file_digest(project.root / "uv.lock"),
+        "config": file_digest(project.root / "configs/production.yaml"),
+        "governance": version(),
+        "pipelines": {"training": None},
+    }
+
+
+def test_what_no_commit_holds_cannot_be_released(project: Scratch, governance: Governance) -> None:
+    project.write("notes.txt", "new")
+    code, _, err = create(governance)
+    assert (code, releases(project)) == (3, [])
+    assert "dirty-tree: the working tree has changes that no commit holds" in err
+
+
+def test_an_unknown_pipeline_is_named_with_those_that_exist(project: Scratch, governance: Governance) -> None:
+    code, _, err = governance("snapshot", "create", "--pipeline", "trainig", "--environment", "staging")
+    assert (code, err) == (2, "error: there is no governed pipeline trainig; there are: training\n")
+    assert releases(project) == []
+
+
+def test_a_release_to_staging_is_run_and_settled_at_once(project: Scratch, governance: Governance) -> None:
+    from zenml.client import Client
+
+    code, out, err = create(governance, "--run", "--json", environment="staging")
+    assert code == 0, err
+    (run,) = json.loads(out)["runs"]
+    assert run["status"] == "completed"
+    found = Client().get_pipeline_run(run["id"])
+    assert found.steps["load"].config.parameters == {"rows": 150}
+    assert f"{project.project.project_slug}.notice-due" not in {tag.name for tag in found.tags}
+
+
+def test_a_production_run_that_differs_from_the_release_is_refused(project: Scratch, governance: Governance) -> None:
+    from governance_core.core import Refused
+    from governance_core.lifecycle.running import submit
+
+    with pytest.raises(Refused, match="not-released: nothing was released to production yet; `governance snapshot"):
+        submit(project.module.training, "production", project.root)
+    create(governance)
+    assert submit(project.module.training, "production", project.root).status == "completed"
+    released = project.git("rev-parse", "HEAD")
+    project.write("configs/production.yaml", "parameters: {rows: 201}")
+    project.write("uv.lock", "locked\n")
+    project.commit()
+    project.write("notes.txt", "new")
+    with pytest.raises(Refused) as refused:
+        submit(project.module.training, "production", project.root)
+    assert {violation.rule for violation in refused.value.violations} == {"not-released"}
+    differences = [violation.message.partition(";")[0] for violation in refused.value.violations]
+    assert [difference.split()[0] for difference in differences] == ["commit", "lock", "config", "the"]
+    assert differences[0] == f"commit is {project.git('rev-parse', 'HEAD')}, and {released} was released"
+
+
+def test_nothing_is_trained_twice_from_the_same_files(project: Scratch, governance: Governance) -> None:
+    arguments = ("--run", "--unless-trained", "--json")
+    assert json.loads(create(governance, *arguments, environment="staging")[1])["runs"]
+    again = json.loads(create(governance, *arguments, environment="staging")[1])
+    assert again == {
+        "said": "version 1 was trained from these files; nothing was done",
+        "release": None,
+        "runs": [],
+    }
+    project.write("notes.txt", "new")
+    project.commit()
+    assert json.loads(create(governance, *arguments, environment="staging")[1])["runs"]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_run_of_what_was_never_released_is_wrong_usage_unless_it_is_allowed(governance: Governance) -> None:
+    arguments = ("snapshot", "run", "--pipeline", "training", "--environment", "production")
+    code, _, err = governance(*arguments)
+    assert code == 2
+    assert err.startswith("error: nothing was released to production yet; `governance snapshot create --pipeline")
+    assert governance(*arguments, "--if-released")[:2] == (
+        0,
+        "nothing was released to production yet, so nothing was run\n",
+    )
+    create(governance)
+    code, _, err = governance("snapshot", "run", "--pipeline", "other", "--environment", "production")
+    assert (code, err) == (2, "error: other is not in the newest release to production; it has training\n")
+
+
+def test_what_is_checked_out_and_released_runs_in_place(project: Scratch, governance: Governance) -> None:
+    create(governance)
+    code, out, _ = governance("snapshot", "run", "--pipeline", "training", "--environment", "production", "--json")
+    assert code == 0
+    assert [run["status"] for run in json.loads(out)["runs"]] == ["completed"]
+    assert not (project.root / "build").exists()
