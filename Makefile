@@ -5,11 +5,20 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONDONTWRITEBYTECODE PYTHONPATH
 
-.PHONY: env test lint bench mutants demo clean
+.PHONY: env node test lint bench mutants demo clean
 
 # The tests run against the installed wheel, never the working tree: a gate is known by the distribution it comes from.
 env: $(UV)
 	@"$(UV)" sync --locked --no-editable --quiet
+
+# The npm programs that tests run; node and npm themselves come with the environment.
+node: env build/node/node_modules/.package-lock.json
+
+build/node/node_modules/.package-lock.json: tests/ci/package.json tests/ci/package-lock.json
+	@mkdir -p build/node
+	@cp tests/ci/package.json tests/ci/package-lock.json build/node
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix build/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 # One test process a core, each with a ZenML store of its own.
 test: env

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support.rendering import ROOT, commit_all, copy_template, git, template_repository
+from support.rendering import ROOT, commit_all, copy_template, git, platform_repository
 
 from governance_core.core import version
 
@@ -23,14 +23,8 @@ def uv(*arguments: str, cwd: Path) -> None:
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a plain clone of the platform's repository: no tags, and everything that uv builds the package from."""
-    platform = template_repository(tmp_path_factory.mktemp("platform") / "platform")
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "governance_core")
-    for name in ["pyproject.toml", "README.md", *filter(None, listed.split("\0"))]:
-        (platform / name).parent.mkdir(parents=True, exist_ok=True)
-        (platform / name).write_bytes((ROOT / name).read_bytes())
-    commit_all(platform, "The package")
-    return platform
+    """Return a clone of the platform that a test may edit."""
+    return platform_repository(tmp_path_factory.mktemp("platform") / "platform")
 
 
 @pytest.mark.parametrize("source", ["git", "index"])

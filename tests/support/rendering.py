@@ -105,3 +105,14 @@ def template_repository(destination: Path) -> Path:
     git(destination, "init", "--quiet", "--initial-branch=main")
     commit_all(destination, "The platform")
     return destination
+
+
+def platform_repository(destination: Path) -> Path:
+    """Return such a clone with everything that uv builds the package from."""
+    platform = template_repository(destination)
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "governance_core")
+    for name in ["pyproject.toml", "README.md", *filter(None, listed.split("\0"))]:
+        (platform / name).parent.mkdir(parents=True, exist_ok=True)
+        (platform / name).write_bytes((ROOT / name).read_bytes())
+    commit_all(platform, "The package")
+    return platform
