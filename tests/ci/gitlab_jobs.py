@@ -1,0 +1,198 @@
+"""GitLab's file in a render as jobs: read and put together as GitLab does, without running it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from support.jobs import Job
+
+KEYWORDS = {"default", "stages", "variables", "workflow"}
+# What GitLab sets in each kind of pipeline, as far as a rule of the file asks for it.
+EVENTS: dict[str, dict[str, str]] = {
+    "change-request": {
+        "CI_PIPELINE_SOURCE": "merge_request_event",
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1217",
+        "CI_MERGE_REQUEST_PROJECT_ID": "1217",
+    },
+    "fork": {
+        "CI_PIPELINE_SOURCE": "merge_request_event",
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99",
+        "CI_MERGE_REQUEST_PROJECT_ID": "1217",
+    },
+    "merge": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"},
+    "release": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.2.0"},
+    "manual": {"CI_PIPELINE_SOURCE": "web", "CI_COMMIT_BRANCH": "main", "JOB": "rollback", "REASON": "it is wrong"},
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """GitLab's ``!reference [job, keyword]``."""
+
+    path: tuple[str, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    pass
+
+
+_Loader.add_constructor("!reference", lambda loader, node: Reference(tuple(loader.construct_sequence(node))))  # type: ignore[arg-type]
+
+
+def schedule(job: str) -> dict[str, str]:
+    """Return what GitLab sets in a scheduled pipeline with the variable JOB."""
+    return {"CI_PIPELINE_SOURCE": "schedule", "CI_COMMIT_BRANCH": "main", "JOB": job}
+
+
+def documented_schedules(project: Path) -> dict[str, str]:
+    """Return how often docs/ci.md schedules each value of JOB: hourly, daily or weekly."""
+    commands = re.findall(
+        r"^glab schedule create .*", (project / "docs/ci.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    found = {}
+    for command in commands:
+        words = shlex.split(command)
+        cron, variable = (words[words.index(option) + 1] for option in ("--cron", "--variable"))
+        _, hour, _, _, weekday = cron.split()
+        often = "hourly" if hour == "*" else "daily" if weekday == "*" else "weekly"
+        found[variable.removeprefix("JOB:")] = often
+    return found
+
+
+def holds(condition: str, variables: dict[str, str]) -> bool:
+    """Tell whether a rule's ``if`` holds: of GitLab's expressions, those with ``==``, ``!=``, ``=~`` and ``&&``."""
+
+    def clause(text: str) -> bool:
+        match re.fullmatch(r'\$(\w+)(?: (==|!=|=~) (?:\$(\w+)|"(.*)"|/(.*)/))?', text).groups():  # type: ignore[union-attr]
+            case name, None, *_:
+                return bool(variables.get(name))
+            case name, "=~", _, _, pattern:
+                return re.search(pattern, variables.get(name, "")) is not None
+            case name, operator, other, literal, _:
+                expected = literal if other is None else variables.get(other)
+                return (variables.get(name) == expected) is (operator == "==")
+        raise ValueError(text)
+
+    return all(clause(part) for part in condition.split(" && "))
+
+
+def configuration(file: Path) -> dict[str, Any]:
+    """Return the file with ``extends``, ``!reference`` and ``default`` put in their places."""
+    raw = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    merged = {name: _extended(raw, value) if isinstance(value, dict) else value for name, value in raw.items()}
+    whole: dict[str, Any] = _resolved(merged, merged)
+    jobs = {name: job for name, job in whole.items() if name not in KEYWORDS and not name.startswith(".")}
+    return whole | {name: whole["default"] | job for name, job in jobs.items()}
+
+
+def _extended(raw: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+    if "extends" not in job:
+        return job
+    own = {key: value for key, value in job.items() if key != "extends"}
+    return _merged(_extended(raw, raw[job["extends"]]), own)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = base.keys() & over.keys()
+    deep = {
+        key: _merged(base[key], over[key])
+        for key in both
+        if isinstance(base[key], dict) and isinstance(over[key], dict)
+    }
+    return base | over | deep
+
+
+def _resolved(value: Any, whole: dict[str, Any]) -> Any:
+    match value:
+        case Reference(path):
+            found: Any = whole
+            for key in path:
+                found = found[key]
+            return _resolved(found, whole)
+        case dict():
+            return {key: _resolved(each, whole) for key, each in value.items()}
+        case list():
+            resolved = [(each, _resolved(each, whole)) for each in value]
+            lists = [
+                found if isinstance(each, Reference) and isinstance(found, list) else [found]
+                for each, found in resolved
+            ]
+            return [each for found in lists for each in found]
+    return value
+
+
+def commands(job: dict[str, Any], section: str = "script") -> list[str]:
+    """Return the commands of a job's section."""
+    found = job.get(section, [])
+    return [found] if isinstance(found, str) else found
+
+
+def real_jobs(project: Path) -> dict[str, dict[str, Any]]:
+    """Return the jobs of a render's file, put together, by name."""
+    whole = configuration(project / ".gitlab-ci.yml")
+    return {name: job for name, job in whole.items() if name not in KEYWORDS and not name.startswith(".")}
+
+
+def jobs(project: Path) -> list[Job]:
+    """Return the jobs of a render; report and report-failed, of which one runs, are one job."""
+    found = real_jobs(project)
+    schedules = [(often, schedule(job)) for job, often in documented_schedules(project).items()]
+    pipelines = [*EVENTS.items(), *schedules]
+    return [
+        Job(
+            name,
+            when=_when(job, pipelines),
+            needs=frozenset(job.get("needs", ())),
+            runs=tuple(command for command in commands(job) if not command.startswith("echo ")),
+            environment=job["environment"]["name"].split("/")[0] if "environment" in job else None,
+            zenml=_zenml(job),
+            secrets=_secrets(job),
+            writes=_writes(job),
+            approval=job["rules"][0].get("when") == "manual" and job["rules"][0].get("allow_failure") is False,
+            even_after_failure=f"{name}-failed" in found or job["rules"][0].get("when") == "always",
+        )
+        for name, job in found.items()
+        if not name.endswith("-failed")
+    ]
+
+
+def _when(job: dict[str, Any], pipelines: list[tuple[str, dict[str, str]]]) -> frozenset[str]:
+    if job["rules"][0].get("when") == "on_failure":
+        return frozenset({"failure"})
+    when = {name for name, set_ in pipelines if any(holds(rule["if"], set_) for rule in job["rules"])}
+    return frozenset(when - {"fork"} if "change-request" in when else when)
+
+
+def _preflight(job: dict[str, Any]) -> list[str] | None:
+    calls = [shlex.split(command)[2:] for command in commands(job, "before_script") if "preflight" in command]
+    return calls[0] if calls else None
+
+
+def _zenml(job: dict[str, Any]) -> str | None:
+    asked = _preflight(job)
+    if asked is None:
+        return None
+    return next(iter(word for word in asked if word in ("staging", "production")), "")
+
+
+def _secrets(job: dict[str, Any]) -> frozenset[str]:
+    named = {"ZENML_STORE_API_KEY"} if _zenml(job) is not None else set()
+    return frozenset(
+        named | ({"TEMPLATE_UPDATE_TOKEN"} if "scripts/update_template.py" in str(commands(job)) else set())
+    )
+
+
+def _writes(job: dict[str, Any]) -> str | None:
+    words = shlex.split(" ".join(commands(job)))
+    if "--comment" in words:
+        return "comment"
+    return "issue" if "--issue" in words or "alert" in words else None
