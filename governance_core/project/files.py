@@ -9,7 +9,7 @@ FileClass = Literal["governed", "shared", "seed", "answers"]
 # A name that ends in "/" is a folder with everything below it.
 FILES: dict[FileClass, tuple[str, ...]] = {
     # Equal to their render, always; `governance check` compares them.
-    "governed": ("governance/", "scripts/", "docs/", "CODEOWNERS", ".github/", ".gitlab-ci.yml"),
+    "governed": ("governance/", "scripts/", "docs/", "CODEOWNERS", ".github/", ".gitlab-ci.yml", "Jenkinsfile"),
     # The team and the template both write here; an update merges three ways.
     "shared": ("pyproject.toml", "README.md", "Makefile", ".gitignore", ".gitattributes"),
     # Written once; the team's from then on.

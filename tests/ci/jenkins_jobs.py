@@ -1,0 +1,125 @@
+"""The Jenkinsfile of a render as jobs, read for each event that it answers to."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from support.jenkins import Event, Model, read
+from support.jobs import Job
+
+CHANGE = {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12", "CHANGE_TARGET": "main", "CHANGE_AUTHOR": "ada"}
+EVENTS = {
+    "change-request": Event(CHANGE),
+    "fork": Event(CHANGE | {"CHANGE_FORK": "stranger"}),
+    "merge": Event({"BRANCH_NAME": "main"}),
+    "release": Event({"BRANCH_NAME": "v1.2.0", "TAG_NAME": "v1.2.0"}),
+}
+OPERATIONS = ("batch-inference", "monitor", "settle", "retention", "update-template", "rollback")
+EVENTS |= {job: Event({"BRANCH_NAME": "main"}, {"JOB": job}) for job in OPERATIONS}
+
+
+@cache
+def models(*files: Path) -> dict[Path, dict[str, Model]]:
+    """Return what Jenkins makes of each file for each of `EVENTS`, by file and event."""
+    asked = [(file, name) for file in files for name in EVENTS]
+    found = read((file, EVENTS[name]) for file, name in asked)
+    return {file: {name: model for (of, name), model in zip(asked, found, strict=True) if of == file} for file in files}
+
+
+def stages(model: Model | list[Model]) -> Iterator[Model]:
+    """Yield every stage of a model, also the nested ones."""
+    for stage in model["stages"] if isinstance(model, dict) else model:
+        yield stage
+        yield from stages(stage["stages"])
+
+
+def commands(steps: list[Model]) -> Iterator[str]:
+    """Yield the shell scripts of steps, in order."""
+    for step in steps:
+        if step["step"] == "sh":
+            yield step["given"]
+        yield from commands(step.get("steps", []))
+
+
+def credentials(stage: Model) -> dict[str, str]:
+    """Return the ids of the credentials that a stage's environment binds, by variable."""
+    return {entry["name"]: entry["credentials"] for entry in stage["environment"] if "credentials" in entry}
+
+
+# Jobs that are no stage but what Jenkins does after one.
+AFTERWARDS = {
+    ("train", "always"): "report",
+    ("monitor", "always"): "report-monitoring",
+    ("scheduled", "failure"): "alert",
+}
+
+
+def jobs(project: Path) -> list[Job]:
+    """Return the jobs of a render."""
+    file = project / "Jenkinsfile"
+    by_event = models(file)[file]
+    often = {trigger["params"]["JOB"]: _often(trigger["cron"]) for trigger in by_event["merge"]["triggers"]}
+    found: dict[str, dict[str, Any]] = {}
+    for event, model in by_event.items():
+        when = often.get(event, "manual") if event in OPERATIONS else event
+        for job in _running(model["stages"], frozenset(), {}):
+            known = found.setdefault(job["name"], job | {"when": frozenset()})
+            known["when"] |= {"failure" if job["name"] == "alert" else when}
+    for job in found.values():
+        if "change-request" in job["when"]:
+            job["when"] -= {"fork"}
+    return [Job(**job) for job in found.values()]
+
+
+def _often(cron: str) -> str:
+    _, hour, _, _, weekday = cron.split()
+    return "hourly" if hour == "*" else "daily" if weekday == "*" else "weekly"
+
+
+def _running(
+    found: list[Model], before: frozenset[str], bound: dict[str, str], parallel: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield the jobs of the stages that run; each needs those that come right before it."""
+    for stage in found:
+        if stage["when"] and not stage["when"]["holds"]:
+            continue
+        variables = bound | credentials(stage)
+        if stage["stages"]:
+            inner = list(_running(stage["stages"], before, variables, stage["parallel"]))
+        elif stage["name"] == "setup":
+            inner = []
+        else:
+            inner = [_job(stage["name"], stage["steps"], before, variables, approval=stage["input"] is not None)]
+        yield from inner
+        for condition, steps in stage["post"].items():
+            name = AFTERWARDS[stage["name"], condition]
+            needs = frozenset() if condition == "failure" else frozenset({stage["name"]})
+            yield _job(name, steps, needs, variables, even_after_failure=condition == "always")
+        if inner and not parallel:
+            last = {job["name"] for job in inner if job["name"] not in AFTERWARDS.values()}
+            before = frozenset(last if stage["parallel"] else [inner[-1]["name"]])
+
+
+def _job(name: str, steps: list[Model], needs: frozenset[str], bound: dict[str, str], **rest: Any) -> dict[str, Any]:
+    words = [(command, shlex.split(command)) for command in commands(steps)]
+    preflight = next((each[2:] for _, each in words if each[1:2] == ["scripts/preflight.py"]), None)
+    runs = [command for command, each in words if each != ["make", "setup"] and "scripts/preflight.py" not in each]
+    zenml = bound.get("ZENML_STORE_API_KEY")
+    tokens = [step["given"][0]["credentialsId"] for step in steps if step["step"] == "withCredentials"]
+    said = " ".join(runs)
+    writes = "comment" if "--comment" in said else "issue" if "--issue" in said or " alert " in said else None
+    identifiers = [*tokens, *bound.values()]
+    return {
+        "name": name,
+        "needs": needs,
+        "runs": tuple(runs),
+        "environment": identifiers[0].partition("-")[2] if identifiers else None,
+        "zenml": next((word for word in preflight or () if word in ("staging", "production")), "") if zenml else None,
+        "secrets": frozenset(bound),
+        "writes": writes,
+        **rest,
+    }

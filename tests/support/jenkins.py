@@ -1,0 +1,233 @@
+"""Builds of a Jenkinsfile in the order in which Jenkins' own ModelInterpreter makes them, without a Jenkins.
+
+`tests/ci/jenkins/declarative.groovy` reads the file for a build and refuses what it does not know; the shell steps are
+really run. Not Jenkins: stages that are parallel run one after another, all agents have one workspace, and there are no
+queue, locks, time limits, plugins or sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from support.node import module
+from support.rendering import ROOT
+from support.servers import program
+
+Model = dict[str, Any]
+Shell = Callable[[str, Mapping[str, str]], tuple[int, str]]
+# Starts twice as fast: the process lives for seconds.
+JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dgroovy.target.indy=false")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a build is of: the variables that a multibranch pipeline sets, and the parameters that were given."""
+
+    env: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(builds: Iterable[tuple[Path, Event]]) -> list[Model]:
+    """Return what Jenkins makes of each file in a build of each event, or ``{"error": ...}`` where it refuses the file.
+
+    Reads all of them in one process, which takes 3 CPU seconds to start.
+    """
+    jars = sorted(Path(module("npm-groovy-lint/lib/java/groovy/lib")).glob("groovy-*4.*.jar"))
+    command = [program("java"), *JAVA_OPTIONS, "-cp", os.pathsep.join(map(str, jars)), "groovy.ui.GroovyMain"]
+    asked = [{"file": str(file), "env": dict(event.env), "params": dict(event.params)} for file, event in builds]
+    done = subprocess.run(
+        [*command, str(ROOT / "tests/ci/jenkins/declarative.groovy")],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    models: list[Model] = json.loads(done.stdout)
+    return models
+
+
+@dataclass
+class Build:
+    """How a build went.
+
+    ``stages`` holds what became of each stage: SUCCESS, FAILURE, ABORTED or SKIPPED. ``log`` is what Jenkins shows of
+    it, in which the secrets that were bound are masked. ``shells`` are the scripts that ran, with their environments.
+    """
+
+    result: str = "SUCCESS"
+    stages: dict[str, str] = field(default_factory=dict)
+    log: str = ""
+    shells: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+
+    @property
+    def ran(self) -> list[str]:
+        """The stages that ran, whatever came out."""
+        return [name for name, status in self.stages.items() if status != "SKIPPED"]
+
+
+class Jenkins:
+    """A folder of Jenkins' and an agent.
+
+    Args:
+        workspace: of every build.
+        variables: what the agent's machine and the folder's properties set.
+        credentials: the secret texts of the folder, by their ids.
+        shell: runs a script with an environment and returns its exit code and output; by default Jenkins' `sh -xe`.
+    """
+
+    def __init__(
+        self, workspace: Path, variables: Mapping[str, str], credentials: Mapping[str, str], shell: Shell | None = None
+    ) -> None:
+        self._workspace, self._variables, self._credentials = workspace, variables, credentials
+        self._shell = shell or self._run
+
+    def build(self, model: Model, event: Event, approvers: Iterable[str] = ()) -> Build:
+        """Build an event.
+
+        Args:
+            model: what the file says for this event, of `read`.
+            event: what is built.
+            approvers: who answers the `input` of each stage that asks, in turn; nobody aborts the build.
+        """
+        assert "error" not in model, model["error"]
+        given = {name: definition.get("defaultValue", "") for name, definition in model["parameters"].items()}
+        given |= {name: kind["choices"][0] for name, kind in model["parameters"].items() if kind["kind"] == "choice"}
+        env = {**self._variables, **given, **event.params, **event.env}
+        return _Running(self._workspace, self._credentials, self._shell, iter(approvers)).pipeline(model, env)
+
+    def _run(self, script: str, env: Mapping[str, str]) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-xe", "-c", script],
+            cwd=self._workspace,
+            env=dict(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+
+class _StageError(Exception):
+    status = "FAILURE"
+
+
+class _AbortError(_StageError):
+    status = "ABORTED"
+
+
+class _Running:
+    def __init__(self, workspace: Path, credentials: Mapping[str, str], shell: Shell, approvers: Any) -> None:
+        self._workspace, self._credentials, self._shell, self._approvers = workspace, credentials, shell, approvers
+        self._bound: set[str] = set()
+        self._build = Build()
+
+    def pipeline(self, model: Model, env: Mapping[str, str]) -> Build:
+        try:
+            self._stages(model["stages"], self._on(model["agent"], env))
+        except _StageError as error:
+            self._build.result = error.status
+        for secret in self._bound:
+            self._build.log = self._build.log.replace(secret, "****")
+        return self._build
+
+    def _stages(self, stages: list[Model], env: Mapping[str, str], parallel: bool = False) -> None:
+        error: _StageError | None = None
+        for stage in stages:
+            if error and not parallel:
+                self._skip(stage)
+                continue
+            self._build.stages[stage["name"]] = "SUCCESS"
+            try:
+                self._stage(stage, env)
+            except _StageError as failure:
+                self._build.stages[stage["name"]] = failure.status
+                error = error or failure
+        if error:
+            raise error
+
+    def _stage(self, stage: Model, env: Mapping[str, str]) -> None:
+        when = stage["when"] or {"before": [], "holds": True}
+        if when["holds"] or "input" not in when["before"]:
+            env = self._asked(stage["input"], env)
+        if when["holds"]:
+            self._inside(stage, self._bind(stage["environment"], self._on(stage["agent"], env)))
+        else:
+            self._skip(stage)
+
+    def _inside(self, stage: Model, env: Mapping[str, str]) -> None:
+        error: _StageError | None = None
+        try:
+            self._stages(stage["stages"], env, stage["parallel"])
+            self._steps(stage["steps"], env)
+        except _StageError as failure:
+            error = failure
+        for condition in ("always", "failure"):  # in this order, and an error in one does not keep the other
+            if condition == "always" or (error and error.status == "FAILURE"):
+                try:
+                    self._steps(stage["post"].get(condition, []), env)
+                except _StageError as failure:
+                    error = error or failure
+        if error:
+            raise error
+
+    def _skip(self, stage: Model) -> None:
+        self._build.stages[stage["name"]] = "SKIPPED"
+        for nested in stage["stages"]:
+            self._skip(nested)
+
+    def _asked(self, question: Model | None, env: Mapping[str, str]) -> Mapping[str, str]:
+        if question is None:
+            return env
+        self._say(question["message"])
+        approver = next(self._approvers, None)
+        if approver is None:
+            raise _AbortError
+        return {**env, question["submitterParameter"]: approver} if "submitterParameter" in question else env
+
+    def _on(self, agent: str | None, env: Mapping[str, str]) -> Mapping[str, str]:
+        return {**env, "WORKSPACE": str(self._workspace)} if agent == "any" else env
+
+    def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str]) -> Mapping[str, str]:
+        """Credentials come first; then each value may refer to what is there already."""
+        env = {**env, **{it["name"]: self._secret(it["credentials"]) for it in environment if "credentials" in it}}
+        for entry in environment:
+            if "value" in entry:
+                env = {**env, entry["name"]: Template(entry["value"]).substitute(env)}
+        return env
+
+    def _secret(self, identifier: str) -> str:
+        if identifier not in self._credentials:
+            self._say(f"ERROR: Could not find credentials entry with ID '{identifier}'")
+            raise _StageError
+        self._bound.add(self._credentials[identifier])
+        return self._credentials[identifier]
+
+    def _steps(self, steps: list[Model], env: Mapping[str, str]) -> None:
+        for step in steps:
+            match step["step"]:
+                case "echo":
+                    self._say(step["given"])
+                case "lock":
+                    self._steps(step["steps"], env)
+                case "withCredentials":
+                    bound = {binding["variable"]: self._secret(binding["credentialsId"]) for binding in step["given"]}
+                    self._steps(step["steps"], {**env, **bound})
+                case "sh":
+                    self._build.shells.append((step["given"], env))
+                    code, output = self._shell(step["given"], env)
+                    self._say(output)
+                    if code:
+                        self._say(f"ERROR: script returned exit code {code}")
+                        raise _StageError
+
+    def _say(self, text: str) -> None:
+        self._build.log += f"{text.rstrip()}\n"
