@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ci.github_syntax import Expressions, load, words
+from support.forge import REPOSITORY
 from support.jobs import Job
 
-REPOSITORY = "acme/tumours"
 PULL_REQUEST = {"head": {"repo": {"full_name": REPOSITORY}}}
 FORK = {"head": {"repo": {"full_name": "somebody/tumours"}}}
 # What a workflow's trigger is called in the list of jobs, and what the condition of a job finds in each case.

@@ -126,6 +126,24 @@ def test_another_system_has_none_of_the_files() -> None:
     assert not [path for ci in ("gitlab", "jenkins") for path in files(render(ci=ci)) if path.startswith(".github")]
 
 
+@pytest.mark.parametrize("risk_tier", TIERS)
+def test_the_commands_that_set_github_up_are_shell_and_cover_what_the_workflows_ask_for(risk_tier: str) -> None:
+    project = render(ci="github", risk_tier=risk_tier)
+    page = (project / "docs/ci.md").read_text(encoding="utf-8")
+    commands = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
+    subprocess.run(["bash", "-n"], input=commands, check=True, encoding="utf-8")
+    for body in re.findall(r"<<< '(.*)'", commands):
+        assert json.loads(body)
+    for job in jobs(project):
+        if job.environment:
+            assert f'environments/{job.environment}"' in commands
+        for secret in job.secrets:
+            assert f"gh secret set {secret} --env {job.environment} " in commands
+    asked = set(re.findall(r"vars\.(\w+)", "".join(path.read_text(encoding="utf-8") for path in sources(project))))
+    assert set(re.findall(r"gh variable set (\w+)", commands)) == asked - {"ZENML_PROJECT"}
+    assert "`ZENML_PROJECT`" in page
+
+
 @dataclass(frozen=True)
 class Slip:
     """An edit of a workflow, and a word of the finding that names it."""

@@ -137,7 +137,7 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
         "scripts/build_snapshot.py": ["snapshot", "create"],
     }
     commands = documented_commands(render())
-    assert {words[0] for _, words in commands} == {"make", "python", "governance", "copier", "git", "uv"}
+    assert {words[0] for _, words in commands} == {"make", "python", "governance", "copier", "gh", "git", "uv"}
     for page, words in commands:
         match words:
             case ["make", *wanted]:
