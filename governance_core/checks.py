@@ -15,6 +15,7 @@ from governance_core.project import (
     Finding,
     Project,
     governed_findings,
+    is_on_branch,
     load_project,
     template_state,
 )
@@ -35,16 +36,20 @@ class Report:
         return not self.findings
 
 
-def check(root: Path) -> Report:
+def check(root: Path, branch: str | None = None) -> Report:
     """Check a project.
 
     Args:
         root: the project's folder.
+        branch: which holds what is checked out; None where any commit will do.
 
     Raises:
-        UsageError: if neither governance/project.yaml nor the answers file can be read.
+        UsageError: if neither governance/project.yaml nor the answers file can be read, or git lacks the branch.
     """
     report = Report()
+    if branch and not is_on_branch(root, branch):
+        message = f"the commit that is checked out is not on {branch}; release what was merged"
+        report.findings.append(Finding("not-on-branch", "HEAD", message))
     report.findings += _package(root)
     report.findings += governed_findings(root)
     try:

@@ -32,6 +32,7 @@ def governance(
 # The modules beside this one; importing one registers its verbs on `app`.
 VERBS: tuple[str, ...] = (
     "check",
+    "ci",
     "drift",
     "ledger",
     "lifecycle",

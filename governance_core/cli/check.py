@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from governance_core.cli.app import app
@@ -11,12 +13,15 @@ from governance_core.core import Refused
 
 
 @app.command(epilog="Example: governance check --json")
-def check(as_json: AsJson = False) -> None:
+def check(
+    branch: Annotated[str | None, typer.Option(help="The commit that is checked out must be on this branch.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Check governed files, answers, policy, package and pipelines of this repository; exit 3 if one breaks a rule."""
     from governance_core import checks
     from governance_core.project import find_root
 
-    report = checks.check(find_root())
+    report = checks.check(find_root(), branch)
     lines = [*map(str, report.findings), *(f"note: {note}" for note in report.notes)]
     lines.append("everything holds" if report.holds else f"broken: {len(report.findings)}")
     findings = [finding.as_dict() for finding in report.findings]

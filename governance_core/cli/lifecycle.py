@@ -20,6 +20,9 @@ def promote(
     model: ModelName = None,
     version: Annotated[int | None, typer.Option(help="A version's number; the newest eligible by default.")] = None,
     from_stage: Annotated[str | None, typer.Option(help="Take the version that is in this stage.")] = None,
+    this_tree: Annotated[
+        bool, typer.Option("--this-tree", help="Only what was trained from the git tree that is checked out.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace who holds the stage. Skips no check.")] = False,
     reason: Reason = "",
     dry_run: DryRun = False,
@@ -35,6 +38,7 @@ def promote(
         model=model,
         version=version,
         from_stage=from_stage,
+        this_tree=this_tree,
         force=force,
         reason=reason,
         dry_run=dry_run,
@@ -60,15 +64,22 @@ def rollback(
 
 @app.command(epilog='Example: governance approve --version 3 --to-stage production --reason "reviewed the report"')
 def approve(
-    version: Annotated[int, typer.Option(help="The version's number.")],
+    *,
+    version: Annotated[int | None, typer.Option(help="The version's number.")] = None,
+    from_stage: Annotated[str | None, typer.Option(help="Or the stage that it is in.")] = None,
     to_stage: Annotated[str, typer.Option(help="production.")],
+    from_ci: Annotated[
+        bool, typer.Option("--from-ci", help="In the name of those who approved this CI run, as the CI system says.")
+    ] = False,
     model: ModelName = None,
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Approve a model version in your name; nobody approves what they trained."""
+    """Approve a model version in your name, or in CI in that of its reviewers; nobody approves what they trained."""
     from governance_core.lifecycle.approval import approve as approve_version
     from governance_core.project import find_root
 
-    approval = approve_version(find_root(), version, to_stage, model=model, reason=reason)
-    emit(approval.as_dict(), str(approval), as_json)
+    approved = approve_version(
+        find_root(), version, to_stage, from_stage=from_stage, from_ci=from_ci, model=model, reason=reason
+    )
+    emit(approved.as_dict(), str(approved), as_json)

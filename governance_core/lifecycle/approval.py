@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance_core.core import Refused, Violation
+from governance_core import ci
+from governance_core.core import Refused, UsageError, Violation
 from governance_core.ledger import Event
-from governance_core.lifecycle.case import Case, Dossier, known_stage
+from governance_core.lifecycle.case import Case, Dossier, holder_of, known_stage
 from governance_core.policy import EffectivePolicy
 from governance_core.registry import versions
 from governance_core.registry.actors import Actor
@@ -16,63 +17,96 @@ from governance_core.registry.versions import ModelVersion
 
 
 @dataclass(frozen=True)
-class Approval:
-    """An approval that was written, and how many count now of those that policy asks for."""
+class Approved:
+    """The approvals that were written for a version, and how many count now of those that policy asks for.
+
+    ``passed_over`` are the people whom the CI system names and who may not approve it, each with the rule.
+    """
 
     model: str
     version: int
-    actor: Actor
+    events: tuple[Event, ...]
+    passed_over: tuple[Violation, ...]
     given: int
     needed: int
-    event: Event
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the approval as JSON."""
+        """Return the approvals as JSON."""
         return {
             "model": self.model,
             "version": self.version,
-            "actor": self.actor.as_dict(),
+            "approvals": [{"actor": event.body["actor"], "event": event.citation} for event in self.events],
+            "passed_over": [found.as_dict() for found in self.passed_over],
             "given": self.given,
             "needed": self.needed,
-            "event": self.event.citation,
         }
 
     def __str__(self) -> str:
-        """Say it in one sentence."""
-        count = f"{self.given} of {self.needed} approvals that production needs"
-        return f"{self.actor} approved {self.model} version {self.version}; it has {count}"
+        """Say it in a sentence, and in a further line each who was passed over."""
+        people = " and ".join(str(Actor.from_dict(event.body["actor"])) for event in self.events)
+        count = f"it has {self.given} of {self.needed} approvals that production needs"
+        lines = [f"{people or 'nobody new'} approved {self.model} version {self.version}; {count}"]
+        return "\n".join([*lines, *(f"  passed over: {found}" for found in self.passed_over)])
 
 
-def approve(root: Path, version: int, to_stage: str, *, model: str | None = None, reason: str = "") -> Approval:
-    """Approve a version for production, in the name of whoever acts.
+def approve(
+    root: Path,
+    version: int | None,
+    to_stage: str,
+    *,
+    from_stage: str | None = None,
+    from_ci: bool = False,
+    model: str | None = None,
+    reason: str = "",
+) -> Approved:
+    """Approve a version for production, in the name of whoever acts or of those whom the CI system names.
+
+    Args:
+        root: the project's folder.
+        version: by number; None where ``from_stage`` names it.
+        to_stage: production.
+        from_stage: the stage that the version is in.
+        from_ci: write down the people who approved this CI run, instead of whoever acts.
+        model: the project's where it is None.
+        reason: recorded.
 
     Raises:
-        UsageError: if model, version or stage does not exist, or nobody can be named as the one who acts.
-        Refused: if the version has no evidence, or the actor trained it or approved it before.
+        UsageError: if model, version or stage does not exist, nobody can be named as the one who acts, or the CI
+            system does not say who approved.
+        Refused: if the version has no evidence, or the actor trained it or approved it before; with ``from_ci`` only if
+            the policy asks for approvals and nobody is left whose approval counts.
     """
     known_stage(to_stage, ("production",))
+    if (version is None) == (from_stage is None):
+        raise UsageError("name the version or the stage that it is in, and not both")
     case = Case.open(root, model)
-    request = {"action": "approve", "number": version, "to": to_stage, "reason": reason}
+    people = _named_by_ci(case.actor) if from_ci else [(case.actor, {})]
+    request = {"action": "approve", "number": version, "from_stage": from_stage, "to": to_stage, "reason": reason}
     with case.recording_refusals(request):
         policy = case.policy(to_stage)
-        chosen = versions.find_version(case.model, version)
+        chosen = _chosen(case, policy, version, from_stage)
         dossier = case.dossier(chosen)
-        if found := _violations(dossier, case.actor):
-            raise Refused(f"Approving {case.model.name} version {version}", found)
-        event = case.journal.record(
-            "approval",
-            {
-                "model": case.model.name,
-                "version": chosen.id,
-                "number": chosen.number,
-                "artifacts": dossier.artifacts,
-                "to": to_stage,
-                "actor": case.actor.as_dict(),
-                "reason": reason,
-            },
-        )
+        what = f"Approving {case.model.name} version {chosen.number}"
+        if dossier.evidence is None:
+            message = "no governed run recorded evidence of it, so there is nothing to approve"
+            raise Refused(what, [Violation("no-evidence", message)])
+        forbidden = [found for actor, _ in people if (found := _violation(dossier, actor))]
+        allowed = [(actor, details) for actor, details in people if not _violation(dossier, actor)]
+        if not allowed and (not from_ci or (policy.approvals and not approvers(dossier))):
+            raise Refused(what, forbidden or [_nobody(case.actor)])
+        body = {
+            "model": case.model.name,
+            "version": chosen.id,
+            "number": chosen.number,
+            "artifacts": dossier.artifacts,
+            "to": to_stage,
+            "reason": reason,
+        }
+        events = [
+            case.journal.record("approval", {**body, **details, "actor": actor.as_dict()}) for actor, details in allowed
+        ]
     given = len(approvers(case.dossier(chosen)))
-    return Approval(case.model.name, version, case.actor, given, policy.approvals, event)
+    return Approved(case.model.name, chosen.number, tuple(events), tuple(forbidden), given, policy.approvals)
 
 
 def approvers(dossier: Dossier) -> dict[str, Event]:
@@ -96,15 +130,38 @@ def missing_approvals(dossier: Dossier, policy: EffectivePolicy, version: ModelV
     return [Violation("approvals", f"it has {who}; somebody who did not train it runs `{command}`")]
 
 
-def _violations(dossier: Dossier, actor: Actor) -> list[Violation]:
-    if dossier.evidence is None:
-        return [Violation("no-evidence", "no governed run recorded evidence of it, so there is nothing to approve")]
-    found = []
+def _chosen(case: Case, policy: EffectivePolicy, number: int | None, from_stage: str | None) -> ModelVersion:
+    if number is not None:
+        return versions.find_version(case.model, number)
+    assert from_stage is not None
+    return holder_of(case.model, case.stages(policy).settled(write=True).holders, from_stage)
+
+
+def _named_by_ci(actor: Actor) -> list[tuple[Actor, dict[str, Any]]]:
+    """Return those who approved this CI run, each with what else their approval's event holds."""
+    account = actor.service_account or (actor.id if actor.verified else None)
+    return [
+        (
+            Actor(found.login, verified=False, via=found.via, service_account=account, ci_run=actor.ci_run),
+            {"environment": found.environment, "when": found.when and found.when.isoformat()},
+        )
+        for found in ci.approvers()
+    ]
+
+
+def _nobody(actor: Actor) -> Violation:
+    message = (
+        f"the CI system names nobody who approved {actor.ci_run or 'this run'}; docs/ci.md says how it asks for one"
+    )
+    return Violation("nobody-approved", message)
+
+
+def _violation(dossier: Dossier, actor: Actor) -> Violation | None:
     if actor.person == _trainer(dossier):
-        found.append(Violation("own-approval", f"{actor.id} trained it; somebody else has to approve"))
+        return Violation("own-approval", f"{actor.id} trained it; somebody else has to approve")
     if actor.person in approvers(dossier):
-        found.append(Violation("approved-twice", f"{actor.id} approved it already; somebody else has to approve"))
-    return found
+        return Violation("approved-twice", f"{actor.id} approved it already; somebody else has to approve")
+    return None
 
 
 def _trainer(dossier: Dossier) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from governance_core.core import Refused, UsageError, Violation
-from governance_core.ledger import Event, Holders, recorded_violations
+from governance_core.ledger import STAGES, Event, Holders, recorded_violations
 from governance_core.lifecycle.eligibility import evidence_of
 from governance_core.lifecycle.protocol import StageLedger
 from governance_core.pipelines.submission import project_policy
@@ -139,6 +139,18 @@ class Decision:
         lines = [f"{name} {verb} to {self.to}{replaced}{written}"]
         lines += [f"  today's policy would refuse it: {found}" for found in self.shown]
         return "\n".join(lines)
+
+
+def holder_of(model: versions.Model, holders: Holders, stage: str) -> versions.ModelVersion:
+    """Return the version that the ledger has in a stage.
+
+    Raises:
+        UsageError: if there is none, or no such stage.
+    """
+    holder = holders[known_stage(stage, STAGES)]
+    if holder is None:
+        raise UsageError(f"no version of {model.name} is in {stage}")
+    return versions.find_version(model, holder["number"])
 
 
 def known_stage(stage: str, allowed: tuple[str, ...]) -> str:

@@ -62,15 +62,25 @@ def evidence_of(version: ModelVersion, root: Path) -> Event | None:
     return _own_evidence(run, version, root) if run else None
 
 
-def newest_eligible(model: Model, to_stage: str, policy: EffectivePolicy, root: Path) -> ModelVersion:
+def newest_eligible(
+    model: Model, to_stage: str, policy: EffectivePolicy, root: Path, tree: str | None = None
+) -> ModelVersion:
     """Return the version with the highest number that may go to a stage; an archived one must be named to come back.
+
+    Args:
+        model: whose versions are looked at.
+        to_stage: staging or production.
+        policy: the one that holds in that stage.
+        root: the project, at the commit that is promoted from.
+        tree: only versions that were trained from a commit with this git tree.
 
     Raises:
         Refused: if there is none.
     """
-    for version in eligible(model, to_stage, policy, root):
+    for version in eligible(model, to_stage, policy, root, tree):
         return version
-    message = f"no version of {model.name} fulfils every rule for {to_stage}; name one to see what it lacks"
+    which = f" that was trained from the tree that is checked out ({tree})" if tree else ""
+    message = f"no version of {model.name}{which} fulfils every rule for {to_stage}; name one to see what it lacks"
     raise Refused(f"promoting the newest eligible version to {to_stage}", [Violation("nothing-eligible", message)])
 
 
@@ -84,15 +94,25 @@ def eligible(
         to_stage: staging or production.
         policy: the one that holds in that stage.
         root: the project, at the commit that is promoted from.
-        tree: only versions that were trained from a commit with this git tree.
+        tree: only versions that were trained from a commit with this git tree; no other one is judged.
     """
-    for version in _trained(model):
-        if tree is not None:
-            evidence = evidence_of(version, root)
-            if evidence is None or evidence.body["submission"]["repository"]["tree"] != tree:
-                continue
+    for version in _trained_from(model, root, tree) if tree else _trained(model):
         if version.stage != "archived" and not judge(version, to_stage, policy, root):
             yield version
+
+
+def _trained_from(model: Model, root: Path, tree: str) -> Iterator[ModelVersion]:
+    """Yield the versions whose own evidence names this tree, newest first; the journal finds them at little cost."""
+    for event in journal(load_project(root).project_slug).newest():
+        if event.kind == "evidence" and event.body["model"] == model.name and _tree_of(event) == tree:
+            version = find_version_by_id(event.body["version"])
+            if version and _tree_of(evidence_of(version, root)) == tree:
+                yield version
+
+
+def _tree_of(evidence: Event | None) -> str | None:
+    tree: str | None = evidence.body["submission"]["repository"]["tree"] if evidence else None
+    return tree
 
 
 def _trained(model: Model) -> Iterator[ModelVersion]:

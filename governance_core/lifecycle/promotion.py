@@ -10,9 +10,10 @@ from typing import Literal
 from governance_core.core import Refused, UsageError, Violation
 from governance_core.ledger import STAGES, Holders, holds, is_held_by, moved
 from governance_core.lifecycle.approval import approvers, missing_approvals
-from governance_core.lifecycle.case import Case, Decision, known_stage
+from governance_core.lifecycle.case import Case, Decision, holder_of, known_stage
 from governance_core.lifecycle.eligibility import judge, newest_eligible
 from governance_core.lifecycle.protocol import Change
+from governance_core.project import repository_state
 from governance_core.registry import versions
 from governance_core.registry.versions import Model, ModelVersion
 
@@ -24,6 +25,7 @@ def promote(
     model: str | None = None,
     version: int | None = None,
     from_stage: str | None = None,
+    this_tree: bool = False,
     force: bool = False,
     reason: str = "",
     dry_run: bool = False,
@@ -36,6 +38,7 @@ def promote(
         model: the project's where it is None.
         version: by number; without it the holder of ``from_stage``, else the newest eligible version.
         from_stage: staging or production.
+        this_tree: of the newest eligible versions the one that was trained from the git tree that is checked out.
         force: replace who holds the stage, or archive the version in production; skips no check.
         reason: recorded.
         dry_run: say what would happen, and write nothing.
@@ -49,12 +52,13 @@ def promote(
     case = Case.open(root, model)
     action: Literal["promote", "archive"] = "promote" if to_stage in STAGES else "archive"
     request = {"action": action, "number": version, "from_stage": from_stage, "to": to_stage, "force": force}
+    tree = _tree(root, to_stage, version, from_stage) if this_tree else None
     with case.recording_refusals(request | {"reason": reason}, dry_run):
         policy = case.policy(to_stage if to_stage in STAGES else "production")
         stages = case.stages(policy)
         state = stages.settled(write=not dry_run)
         chosen = _named(case.model, state.holders, to_stage, version, from_stage) or newest_eligible(
-            case.model, to_stage, policy, case.root
+            case.model, to_stage, policy, case.root, tree
         )
         after = moved(state.holders, chosen.holder, to_stage)
         decision = Decision(action, case.model.name, chosen, to_stage, state.holders, after, dry_run=dry_run)
@@ -82,6 +86,14 @@ def promote(
         return replace(decision, event=stages.change(state, change))
 
 
+def _tree(root: Path, to_stage: str, number: int | None, from_stage: str | None) -> str:
+    if to_stage != "staging" or number is not None or from_stage is not None:
+        raise UsageError("--this-tree chooses what goes to staging; name no version and no other stage with it")
+    if tree := repository_state(root).tree:
+        return tree
+    raise UsageError(f"{root} has no git commit, so no version was trained from its tree")
+
+
 def _named(
     model: Model, holders: Holders, to_stage: str, number: int | None, from_stage: str | None
 ) -> ModelVersion | None:
@@ -93,11 +105,7 @@ def _named(
         return None
     if to_stage == "archived" and from_stage is None:
         raise UsageError("name the version to archive, or the stage that it is in")
-    source = known_stage(from_stage or "staging", STAGES)  # production takes only what is in staging
-    holder = holders[source]
-    if holder is None:
-        raise UsageError(f"no version of {model.name} is in {source}")
-    return versions.find_version(model, holder["number"])
+    return holder_of(model, holders, from_stage or "staging")  # production takes only what is in staging
 
 
 def _stage(version: ModelVersion, holders: Holders) -> str | None:

@@ -32,8 +32,8 @@ from governance_core.monitoring import Exporter
 from governance_core.monitoring.catalogue import run_group, stage_group
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
-from governance_core.registry.runs import due_tag, lost_tag, read_run
-from governance_core.registry.sources import GATES, platform_role
+from governance_core.registry.runs import due_tag, lost_tag, read_run, submission_of
+from governance_core.registry.sources import GATES
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ FINISHED = json.dumps([status.value for status in ExecutionStatus if status.is_f
 def settle(project_slug: str, model: str | None = None) -> list[Notice]:
     """Send what is due for the project's governed runs and return what this call sent.
 
-    A run that ended gets one notice. A run that nobody will end any more (see `_is_lost`) gets one that says so, and a
+    A run that ended gets one notice. A run that nobody will end any more (see `is_lost`) gets one that says so, and a
     correction should it end after all. An alerter that fails keeps this call waiting for 5 s, and for 0.5 s with each
     further notice; the journal says which notices did not get through. What the runs measured is exported where the
     variables of `governance_core.monitoring` say so, and what is known of the versions in the stages of their models.
@@ -69,21 +69,21 @@ class _Settler:
 
     def notices(self) -> Iterator[Notice]:
         for run in _tagged(self._lost, status=f"oneof:{FINISHED}"):
-            text = f"was reported as lost and has ended after all: {_outcome(run)}"
+            text = f"was reported as lost and has ended after all: {outcome(run)}"
             yield from self._notify(run, f"{run.id}.correction", run.status.value, text, self._lost)
         for run in _tagged(self._due):
-            if not run.status.is_finished and _is_lost(run):
+            if not run.status.is_finished and is_lost(run):
                 run = Client().get_pipeline_run(run.id)  # noqa: PLW2901 - it may have ended just before its process did
                 if not run.status.is_finished:
                     yield from self._notify(run, str(run.id), "lost", "lost: nobody is running it any more", self._due)
             if run.status.is_finished:
-                yield from self._notify(run, str(run.id), run.status.value, _outcome(run), self._due)
+                yield from self._notify(run, str(run.id), run.status.value, outcome(run), self._due)
 
     def _notify(self, run: PipelineRunResponse, key: str, status: str, text: str, tag: str) -> Iterator[Notice]:
         if not self._claims.take(key, lambda: tag in _tags(run.id)):
             return
-        alarms = [*_alarms(run)] if run.status.is_successful else []
-        notice = Notice.of(run, status, "; ".join([text, *alarms]), alarm=bool(alarms))
+        found = [*alarms(run)] if run.status.is_successful else []
+        notice = Notice.of(run, status, "; ".join([text, *found]), alarm=bool(found))
         if failure := self._alerts.send(notice):
             note_failed_alert(self._slug, notice.run_id, notice.run, failure)
         added = [self._lost] if status == "lost" else []
@@ -97,7 +97,7 @@ class _Settler:
         if run.model_version:
             self._models.add(run.model_version.model.name)
         with _only_logged(f"the metrics of run {run.name}"):
-            environment = (_submission(run) or {"environment": "unknown"})["environment"]
+            environment = (submission_of(run) or {"environment": "unknown"})["environment"]
             pipeline = run.pipeline.name if run.pipeline else "unnamed"
             self._exporter.export(run_group(self._slug, pipeline, environment), run_samples(run, status))
 
@@ -127,14 +127,15 @@ def _tags(run_id: UUID) -> set[str]:
     return {tag.name for tag in Client().get_pipeline_run(run_id).tags}
 
 
-def _outcome(run: PipelineRunResponse) -> str:
+def outcome(run: PipelineRunResponse) -> str:
+    """Say how a run ended, with every step that failed and why."""
     if run.status.is_successful:
         return "completed"
     failed = Client().list_run_steps(pipeline_run_id=run.id, status="failed", sort_by="asc:created", hydrate=True)
     return "; ".join([run.status.value, *map(_reason, failed)])
 
 
-def _alarms(run: PipelineRunResponse) -> Iterator[str]:
+def alarms(run: PipelineRunResponse) -> Iterator[str]:
     """Yield what gates found that let the run go on, as the policy says they do."""
     for step in read_run(run.id).steps.values():
         if step.role in GATES:
@@ -147,24 +148,15 @@ def _reason(step: StepRunResponse) -> str:
     return f"step {step.name}" + (f": {step.exception_info.message}" if step.exception_info else "")
 
 
-def _is_lost(run: PipelineRunResponse) -> bool:
+def is_lost(run: PipelineRunResponse) -> bool:
     """Tell whether nobody will end the run: its process is dead, or it has been silent too long to be seen alive."""
-    submission = _submission(run)
+    submission = submission_of(run)
     if submission is None:
         return False
     # On any other orchestrator the submitter may well leave before the run ends.
     if _orchestrator(run) == "local" and (state := process_state(submission["process"])) != "elsewhere":
         return state == "dead"
     return utc_now() - _last_sign(run) > timedelta(minutes=submission["policy"]["lost_after_minutes"])
-
-
-def _submission(run: PipelineRunResponse) -> dict[str, Any] | None:
-    snapshot = Client().get_snapshot(run.snapshot.id) if run.snapshot else None
-    for step in snapshot.step_configurations.values() if snapshot else ():
-        if platform_role(step.spec.source) == "evidence":
-            submission: dict[str, Any] = step.config.parameters["submission"]
-            return submission
-    return None
 
 
 def _orchestrator(run: PipelineRunResponse) -> str | None:

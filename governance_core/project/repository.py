@@ -62,6 +62,24 @@ def worktree(root: Path, commit: str, folder: Path) -> None:
         _git(root, "worktree", "add", "--quiet", "--detach", str(folder), commit)
 
 
+def is_on_branch(root: Path, branch: str) -> bool:
+    """Tell whether what is checked out is a commit of a branch: the remote ``origin``'s, or ours where none is set.
+
+    Raises:
+        UsageError: if the branch is not here, or a shallow clone cannot tell.
+    """
+    remote = "origin" in (_git(root, "remote") or "").split()
+    reference = f"refs/remotes/origin/{branch}" if remote else f"refs/heads/{branch}"
+    if _run(root, "rev-parse", "--verify", "--quiet", reference).returncode:
+        fetch = f"; fetch it: git fetch origin +refs/heads/{branch}:{reference}" if remote else ""
+        raise UsageError(f"there is no branch {reference} in {root}{fetch}")
+    if _run(root, "merge-base", "--is-ancestor", "HEAD", reference).returncode == 0:
+        return True
+    if (_git(root, "rev-parse", "--is-shallow-repository") or "").strip() == "true":
+        raise UsageError(f"{root} is a shallow clone, which cannot tell whether HEAD is on {branch}: fetch-depth: 0")
+    return False
+
+
 def git_email(root: Path) -> str | None:
     """Return git's ``user.email`` as it holds in ``root``; None where none is configured."""
     found = _run(root, "config", "user.email")

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from zenml.client import Client
 from zenml.enums import StoreType
 
+from governance_core.ci import CIRun, current_run
 from governance_core.core import UsageError
 from governance_core.project import git_email
-
-# The variable that tells a CI system from a laptop, and those that name the person who started the job.
-CI_SYSTEMS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "github": ("GITHUB_ACTIONS", ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR")),
-    "gitlab": ("GITLAB_CI", ("GITLAB_USER_EMAIL", "GITLAB_USER_LOGIN")),
-    "jenkins": ("JENKINS_URL", ("BUILD_USER_EMAIL", "BUILD_USER_ID")),
-}
 
 
 @dataclass(frozen=True)
@@ -27,13 +21,15 @@ class Actor:
     """A person, or a service account where no person is known.
 
     ``verified`` is true where ZenML's server authenticated exactly this id. ``via`` says where the id comes from.
-    ``service_account`` is the one that acted in the person's place.
+    ``service_account`` is the one that acted in the person's place, and ``ci_run`` the address of the CI run that it
+    acted in.
     """
 
     id: str
     verified: bool
     via: str
     service_account: str | None = None
+    ci_run: str | None = None
 
     @property
     def person(self) -> str:
@@ -52,11 +48,13 @@ class Actor:
             verified=recorded.get("verified") is True,
             via=str(recorded.get("via", "")),
             service_account=recorded.get("service_account"),
+            ci_run=recorded.get("ci_run"),
         )
 
     def __str__(self) -> str:
         account = f" through {self.service_account}" if self.service_account else ""
-        return f"{self.id}{account}" + ("" if self.verified else " (unverified)")
+        run = f" in {self.ci_run}" if self.ci_run else ""
+        return f"{self.id}{account}" + ("" if self.verified else " (unverified)") + run
 
 
 def current_actor(root: Path) -> Actor:
@@ -71,26 +69,23 @@ def current_actor(root: Path) -> Actor:
     Raises:
         UsageError: if nobody can be named.
     """
-    person = _ci_person()
+    run = current_run()
+    actor = _actor(root, run)
+    return replace(actor, ci_run=run.url) if run else actor
+
+
+def _actor(root: Path, run: CIRun | None) -> Actor:
     if Client().zen_store.type == StoreType.REST:
         user = Client().active_user
-        account = user.name if user.is_service_account else None
-        if account and person:
-            return Actor(person[0], verified=False, via=person[1], service_account=account)
+        if user.is_service_account and run and run.person:
+            return Actor(run.person, verified=False, via=run.system, service_account=user.name)
         return Actor(user.email or user.name, verified=True, via="zenml")
     if named := os.environ.get("GOVERNANCE_ACTOR", "").strip():
         return Actor(named, verified=False, via="GOVERNANCE_ACTOR")
-    if person:
-        return Actor(person[0], verified=False, via=person[1])
+    if run and run.person:
+        return Actor(run.person, verified=False, via=run.system)
     if email := git_email(root):
         return Actor(email, verified=False, via="git")
     raise UsageError(
         "nobody can be named as the one who acts: set GOVERNANCE_ACTOR, or git's user.email (git config user.email ...)"
     )
-
-
-def _ci_person() -> tuple[str, str] | None:
-    for system, (marker, variables) in CI_SYSTEMS.items():
-        if os.environ.get(marker):
-            return next(((os.environ[name], system) for name in variables if os.environ.get(name)), None)
-    return None

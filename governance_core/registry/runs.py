@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, takewhile
@@ -23,6 +23,7 @@ from governance_core.registry.sources import Role, platform_role
 
 GOVERNED = "governed"  # the tag of a governed run
 VERDICT_KEY = "governance.verdict"  # of a gate's step metadata; the model gate returns its verdict
+NEWEST = 50  # runs among which one is looked for that no filter of ZenML's finds
 # Characters of a verdict in one value: ZenML drops a value of more than 65,535, and each character may be escaped.
 _PART = 30_000
 _CHUNK = 1 << 20
@@ -151,6 +152,33 @@ def newest_run(pipeline: str, model: str) -> UUID | None:
     """Return the newest run of a pipeline that works on a model, whatever became of it; None without one."""
     found = Client().list_pipeline_runs(pipeline=pipeline, model=model, sort_by="desc:created", size=1, hydrate=False)
     return found.items[0].id if found.items else None
+
+
+def submission_of(run: PipelineRunResponse) -> dict[str, Any] | None:
+    """Return what the submitter of a governed run recorded, however the run ended; None of any other run."""
+    snapshot = Client().get_snapshot(run.snapshot.id) if run.snapshot else None
+    for step in snapshot.step_configurations.values() if snapshot else ():
+        if platform_role(step.spec.source) == "evidence":
+            submission: dict[str, Any] = step.config.parameters["submission"]
+            return submission
+    return None
+
+
+def newest_submitted(
+    pipeline: str, project_slug: str, wanted: Callable[[Mapping[str, Any]], bool]
+) -> PipelineRunResponse | None:
+    """Return the newest governed run of a project's pipeline whose submission is wanted, whatever became of it.
+
+    Only the newest 50 are looked at; None where it is not among them.
+    """
+    runs = Client().list_pipeline_runs(
+        pipeline=pipeline, tags=[f"equals:{GOVERNED}"], sort_by="desc:created", size=NEWEST
+    )
+    for run in runs.items:
+        submission = submission_of(run)
+        if submission and submission["project"]["slug"] == project_slug and wanted(submission):
+            return run
+    return None
 
 
 def artifact_digest(version: ArtifactVersionResponse) -> str:

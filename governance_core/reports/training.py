@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from governance_core.ci import CIRun
 from governance_core.core import UsageError
 from governance_core.ledger import Event
-from governance_core.project import Project
+from governance_core.project import Project, repository_state
 from governance_core.registry.actors import Actor
 from governance_core.registry.chains import journal
-from governance_core.registry.runs import newest_run, read_run
+from governance_core.registry.runs import newest_run, newest_submitted, read_run
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,40 @@ def training_facts(project: Project, run_id: UUID | None = None, pipeline: str =
     return TrainingFacts(str(run.id), run.name, run.status, tuple(failures), evidence)
 
 
+def run_of_checkout(project: Project, root: Path, pipeline: str = "training") -> UUID | None:
+    """Return the newest run, whatever became of it, of the commit that is checked out or of one with its tree.
+
+    A CI system that merges before it trains makes another commit each time, of one tree.
+    """
+    state = repository_state(root)
+
+    def is_of_checkout(submission: Mapping[str, Any]) -> bool:
+        recorded = submission["repository"]
+        return state.tree is not None and (recorded["commit"] == state.commit or recorded["tree"] == state.tree)
+
+    run = newest_submitted(pipeline, project.project_slug, is_of_checkout)
+    return run.id if run else None
+
+
+def comment_markdown(facts: TrainingFacts | None, pipeline: str, run: CIRun | None) -> str:
+    """Return what a change request is told; ``facts`` are None where no run of its commit exists."""
+    title = f"## Training report: nothing was trained\n\nNo run of pipeline {pipeline} has the commit of this change.\n"
+    link = f"\n[CI run]({run.url})\n" if run and run.url else ""
+    return (render_markdown(facts) if facts else title) + link
+
+
 def _evidence(project: Project) -> Iterator[Event]:
     return (event for event in journal(project.project_slug).newest() if event.kind == "evidence")
 
 
 def render_markdown(facts: TrainingFacts) -> str:
     """Return the report as GitHub-flavoured Markdown."""
-    return _pages().get_template("training.md.jinja").render(facts=facts).strip() + "\n"
+    return pages().get_template("training.md.jinja").render(facts=facts).strip() + "\n"
 
 
 def render_html(facts: TrainingFacts) -> str:
     """Return the report as one HTML page without outside references."""
-    return _pages().get_template("training.html.jinja").render(facts=facts)
+    return pages().get_template("training.html.jinja").render(facts=facts)
 
 
 def _notes(submission: Mapping[str, Any]) -> Iterator[str]:
@@ -156,17 +180,18 @@ def _provenance(run: str, evidence: Mapping[str, Any]) -> Iterator[tuple[str, st
 
 
 @cache
-def _pages() -> Environment:
-    pages = Environment(
+def pages() -> Environment:
+    """Return the templates of every page."""
+    environment = Environment(
         loader=PackageLoader("governance_core.reports", "pages"),
         autoescape=select_autoescape(["html.jinja"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters["number"] = _number
-    pages.filters["one_line"] = lambda text: " ".join(text.split())
-    return pages
+    environment.filters["number"] = _number
+    environment.filters["one_line"] = lambda text: " ".join(text.split())
+    return environment
 
 
 def _number(value: object) -> str:

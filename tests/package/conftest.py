@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.alerters import KeepingAlerter, KeepingAlerterFlavor, stack_with_alerter
 from support.command_line import Governance, command_line
+from support.forge import Enter, Forge
 from support.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -77,3 +79,16 @@ def alerter(store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Keepi
     monkeypatch.setattr(KeepingAlerter, "answer", staticmethod(lambda: True))
     with stack_with_alerter("keeping", "keeping"):
         yield KeepingAlerter
+
+
+@pytest.fixture
+def forge() -> Iterator[Forge]:
+    """Return a stand-in of GitHub and GitLab."""
+    with Forge() as forge:
+        yield forge
+
+
+@pytest.fixture
+def enter(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> Enter:
+    """Return what puts this process into a job of a CI system whose repository is on the stand-in."""
+    return partial(forge.enter, monkeypatch)

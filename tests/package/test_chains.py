@@ -121,12 +121,18 @@ class TestActor:
             "verified": False,
             "via": "git",
             "service_account": None,
+            "ci_run": None,
         }
 
     def test_in_ci_the_person_who_started_the_job_acts(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "ada")
-        assert str(current_actor(tmp_path)) == "ada (unverified)"
+        monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.com")
+        monkeypatch.setenv("GITHUB_REPOSITORY", "acme/tumours")
+        monkeypatch.setenv("GITHUB_RUN_ID", "7")
+        run = "https://github.example.com/acme/tumours/actions/runs/7"
+        assert str(current_actor(tmp_path)) == f"ada (unverified) in {run}"
+        assert Actor.from_dict(current_actor(tmp_path).as_dict()).ci_run == run
 
     def test_on_a_server_the_authenticated_user_acts_whatever_the_environment_says(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -140,8 +146,9 @@ class TestActor:
     ) -> None:
         monkeypatch.setenv("GITLAB_CI", "true")
         monkeypatch.setenv("GITLAB_USER_EMAIL", "ada@example.org")
+        monkeypatch.setenv("GITLAB_USER_LOGIN", "ada")  # the name that GitLab's approvals have too
         on_server(monkeypatch, name="ci", email=None, is_service_account=True)
-        assert str(current_actor(tmp_path)) == "ada@example.org through ci (unverified)"
+        assert str(current_actor(tmp_path)) == "ada through ci (unverified)"
 
     def test_nobody_is_a_wrong_use(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="GOVERNANCE_ACTOR"):

@@ -265,18 +265,18 @@ def test_a_run_that_ends_just_before_its_process_is_not_lost(
 
     run = module.good()
     unfinished(run, **DEAD)
-    judge = settling._is_lost
+    judge = settling.is_lost
 
     def ends_meanwhile(seen: Any) -> bool:
         execute("UPDATE pipeline_run SET status='completed' WHERE id=:id", id=run.id.hex)
         return judge(seen)
 
-    monkeypatch.setattr(settling, "_is_lost", ends_meanwhile)
+    monkeypatch.setattr(settling, "is_lost", ends_meanwhile)
     assert settle() == [("completed", "completed")]
 
 
 @pytest.mark.parametrize(("hours", "notices"), [(5, []), (7, [LOST])])
-def test_a_run_elsewhere_is_lost_when_it_is_silent_for_longer_than_the_policy_allows(
+def test_a_run_elsewhereis_lost_when_it_is_silent_for_longer_than_the_policy_allows(
     module: Any, settle: Any, hours: int, notices: list[Any]
 ) -> None:
     unfinished(module.good(), hours_silent=hours, host="another machine")

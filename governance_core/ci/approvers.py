@@ -1,0 +1,74 @@
+"""The people whom the CI system itself names as those who approved this run: never typed, never an argument."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from governance_core.ci.forge import github_api, gitlab_api, variable
+from governance_core.ci.run import current_run
+from governance_core.core import UsageError
+
+
+@dataclass(frozen=True)
+class Approver:
+    """A person by their login; ``via`` says what they did, and ``when`` is None where the system does not tell it."""
+
+    login: str
+    via: str
+    environment: str | None = None
+    when: datetime | None = None
+
+
+def approvers() -> list[Approver]:
+    """Return who approved this CI run, each person once.
+
+    GitHub names the reviewers of the run's environments; GitLab those who approved this job's deployment, and who
+    started the job where it is a manual one; Jenkins who answered the `input` step.
+
+    Raises:
+        UsageError: outside of CI; if a variable is missing; if the API cannot be reached or refuses.
+    """
+    run = current_run()
+    if run is None:
+        raise UsageError("--from-ci needs a CI run: neither GITHUB_ACTIONS nor GITLAB_CI nor JENKINS_URL is set")
+    people: dict[str, Approver] = {}
+    for approver in {"github": _github, "gitlab": _gitlab, "jenkins": _jenkins}[run.system]():
+        people.setdefault(approver.login.casefold(), approver)
+    return list(people.values())
+
+
+def _github() -> Iterator[Approver]:
+    api = github_api(variable("GITHUB_API_URL"), "GITHUB_TOKEN")
+    path = f"/repos/{variable('GITHUB_REPOSITORY')}/actions/runs/{variable('GITHUB_RUN_ID')}/approvals"
+    for review in api.get(path, right="the permission `actions: read`"):
+        if review["state"] == "approved":
+            environments = ", ".join(environment["name"] for environment in review["environments"])
+            yield Approver(review["user"]["login"], "github review", environments)
+
+
+def _gitlab() -> Iterator[Approver]:
+    api = gitlab_api(variable("CI_API_V4_URL"), "CI_JOB_TOKEN")
+    environment = os.environ.get("CI_ENVIRONMENT_NAME")
+    if environment:
+        right = "a job of the same project"
+        path = f"/projects/{variable('CI_PROJECT_ID')}/deployments"
+        deployments = api.pages(path, right=right, environment=environment, order_by="id", sort="desc")
+        ours = (found for found in deployments if str((found["deployable"] or {}).get("id")) == variable("CI_JOB_ID"))
+        if deployment := next(ours, None):
+            for approval in api.get(f"{path}/{deployment['id']}", right=right).get("approvals") or ():
+                if approval["status"] == "approved":
+                    when = datetime.fromisoformat(approval["created_at"])
+                    yield Approver(approval["user"]["username"], "gitlab approval", environment, when)
+    # The user of a job that nobody started by hand is whoever pushed the tag.
+    if os.environ.get("CI_JOB_MANUAL") == "true":
+        job = api.get("/job", right="a job that is running")
+        yield Approver(job["user"]["username"], "gitlab manual job", environment)
+
+
+def _jenkins() -> Iterator[Approver]:
+    # What `submitterParameter` of the input step gave: Jenkins has no REST form that names who answered.
+    if login := os.environ.get("APPROVER", "").strip():
+        yield Approver(login, "jenkins input")

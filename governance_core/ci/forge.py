@@ -1,0 +1,207 @@
+"""What jobs tell people on the forge: one comment on a change request, one issue a matter, one change request."""
+
+from __future__ import annotations
+
+import os
+import re
+from abc import ABC, abstractmethod
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from governance_core.ci.api import Api
+from governance_core.ci.run import current_run
+from governance_core.core import UsageError
+
+LONGEST = 60_000  # characters of a text: GitHub takes 65,536 bytes
+
+
+class Forge(ABC):
+    """A repository on a forge; the change request is the one that this CI run is about."""
+
+    def __init__(self, api: Api, repository: str, change_request: str | None) -> None:
+        self._api, self._repository, self._number = api, repository, change_request
+
+    def require_change_request(self) -> str:
+        """Return the number of the change request that this run is about.
+
+        Raises:
+            UsageError: if it is about none.
+        """
+        if self._number is None:
+            raise UsageError("this CI run is not about a change request, so there is nothing to comment on")
+        return self._number
+
+    def comment(self, key: str, markdown: str) -> str:
+        """Write the one comment of a key on the change request, or update it, and return its address.
+
+        Raises:
+            UsageError: if this run is about no change request, or the forge cannot be reached or refuses.
+        """
+        return self._comment(self.require_change_request(), _marker(key), _marked(key, markdown))
+
+    def issue(self, key: str, title: str, markdown: str) -> str:
+        """Open the one issue of a key, or update it where it is still open, and return its address.
+
+        Raises:
+            UsageError: if the forge cannot be reached or refuses.
+        """
+        return self._issue(_marker(key), title, _marked(key, markdown))
+
+    @abstractmethod
+    def change_request(self, branch: str, title: str, markdown: str) -> str:
+        """Open a change request from a branch to main, or update the open one, and return its address.
+
+        Raises:
+            UsageError: if the forge cannot be reached or refuses.
+        """
+
+    @abstractmethod
+    def _comment(self, number: str, marker: str, text: str) -> str: ...
+
+    @abstractmethod
+    def _issue(self, marker: str, title: str, text: str) -> str: ...
+
+
+class GitHub(Forge):
+    """A repository on GitHub."""
+
+    def _comment(self, number: str, marker: str, text: str) -> str:
+        right = "the permission `pull-requests: write`"
+        path = f"/repos/{self._repository}/issues/{number}/comments"
+        found = _first(self._api.pages(path, right=right), "body", marker)
+        if found:
+            path = f"/repos/{self._repository}/issues/comments/{found['id']}"
+        return str(self._api.send("PATCH" if found else "POST", path, {"body": text}, right=right)["html_url"])
+
+    def _issue(self, marker: str, title: str, text: str) -> str:
+        right = "the permission `issues: write`"
+        path = f"/repos/{self._repository}/issues"
+        found = _first(self._api.pages(path, right=right, state="open"), "body", marker)
+        body = {"title": title, "body": text}
+        if found:
+            return str(self._api.send("PATCH", f"{path}/{found['number']}", body, right=right)["html_url"])
+        return str(self._api.send("POST", path, body, right=right)["html_url"])
+
+    def change_request(self, branch: str, title: str, markdown: str) -> str:
+        right = "the permission `pull-requests: write`"
+        path = f"/repos/{self._repository}/pulls"
+        owner = self._repository.partition("/")[0]
+        found = self._api.get(path, right=right, state="open", head=f"{owner}:{branch}", base="main")
+        body = {"title": title, "body": markdown[:LONGEST]}
+        if found:
+            return str(self._api.send("PATCH", f"{path}/{found[0]['number']}", body, right=right)["html_url"])
+        body |= {"head": branch, "base": "main"}
+        return str(self._api.send("POST", path, body, right=right)["html_url"])
+
+
+class GitLab(Forge):
+    """A project on GitLab."""
+
+    def _comment(self, number: str, marker: str, text: str) -> str:
+        right = "the role Reporter and the scope `api`"
+        merge_request = f"/projects/{self._repository}/merge_requests/{number}"
+        notes = self._api.pages(f"{merge_request}/notes", right=right, sort="asc")
+        found = _first(notes, "body", marker)
+        path = f"{merge_request}/notes/{found['id']}" if found else f"{merge_request}/notes"
+        note = self._api.send("PUT" if found else "POST", path, {"body": text}, right=right)
+        address = self._api.get(merge_request, right=right)["web_url"]
+        return f"{address}#note_{note['id']}"
+
+    def _issue(self, marker: str, title: str, text: str) -> str:
+        right = "the role Reporter and the scope `api`"
+        path = f"/projects/{self._repository}/issues"
+        found = _first(self._api.pages(path, right=right, state="opened"), "description", marker)
+        body = {"title": title, "description": text}
+        if found:
+            return str(self._api.send("PUT", f"{path}/{found['iid']}", body, right=right)["web_url"])
+        return str(self._api.send("POST", path, body, right=right)["web_url"])
+
+    def change_request(self, branch: str, title: str, markdown: str) -> str:
+        right = "the role Developer and the scope `api`"
+        path = f"/projects/{self._repository}/merge_requests"
+        found = self._api.get(path, right=right, state="opened", source_branch=branch, target_branch="main")
+        body = {"title": title, "description": markdown[:LONGEST]}
+        if found:
+            return str(self._api.send("PUT", f"{path}/{found[0]['iid']}", body, right=right)["web_url"])
+        body |= {"source_branch": branch, "target_branch": "main"}
+        return str(self._api.send("POST", path, body, right=right)["web_url"])
+
+
+def forge() -> Forge:
+    """Return the forge that this CI run's repository lives on, from the variables that docs/reference/ci.md lists.
+
+    Raises:
+        UsageError: naming the variable that is missing.
+    """
+    run = current_run()
+    if run is None:
+        raise UsageError("this needs a CI run: neither GITHUB_ACTIONS nor GITLAB_CI nor JENKINS_URL is set")
+    if run.system == "github":
+        # Change requests that the system's own token opens start no workflow, and it may not change workflow files.
+        token = "TEMPLATE_UPDATE_TOKEN" if os.environ.get("TEMPLATE_UPDATE_TOKEN") else "GITHUB_TOKEN"
+        api = github_api(variable("GITHUB_API_URL"), token)
+        pull = re.fullmatch(r"refs/pull/(\d+)/merge", os.environ.get("GITHUB_REF", ""))
+        return GitHub(api, variable("GITHUB_REPOSITORY"), pull and pull[1])
+    if run.system == "gitlab":
+        api = gitlab_api(variable("CI_API_V4_URL"), "TEMPLATE_UPDATE_TOKEN")
+        return GitLab(api, variable("CI_PROJECT_ID"), os.environ.get("CI_MERGE_REQUEST_IID") or None)
+    address, repository = variable("FORGE_API_URL"), repository_of(variable("GIT_URL"))
+    number = os.environ.get("CHANGE_ID") or None
+    if urlsplit(address).path.rstrip("/").endswith("/api/v4"):
+        return GitLab(gitlab_api(address, "TEMPLATE_UPDATE_TOKEN"), quote(repository, safe=""), number)
+    return GitHub(github_api(address, "TEMPLATE_UPDATE_TOKEN"), repository, number)
+
+
+def github_api(address: str, token: str) -> Api:
+    """Return GitHub's API with the token of a variable.
+
+    Raises:
+        UsageError: naming the variable where it is missing.
+    """
+    return Api(address, "Authorization", f"Bearer {variable(token)}", token)
+
+
+def gitlab_api(address: str, token: str) -> Api:
+    """Return GitLab's API with the token of a variable; a job's own token goes in a header of its own.
+
+    Raises:
+        UsageError: naming the variable where it is missing.
+    """
+    return Api(address, "JOB-TOKEN" if token == "CI_JOB_TOKEN" else "PRIVATE-TOKEN", variable(token), token)
+
+
+def variable(name: str) -> str:
+    """Return an environment variable.
+
+    Raises:
+        UsageError: naming it where it is missing or empty.
+    """
+    if value := os.environ.get(name, "").strip():
+        return value
+    raise UsageError(f"the environment variable {name} is missing or empty; docs/ci.md says where to set it")
+
+
+def repository_of(git_url: str) -> str:
+    """Return the path of a repository on its server: `acme/churn` of `git@github.com:acme/churn.git`.
+
+    Raises:
+        UsageError: if the URL has none.
+    """
+    path = urlsplit(git_url).path if "://" in git_url else git_url.partition(":")[2]
+    if found := path.strip("/").removesuffix(".git"):
+        return found
+    raise UsageError("GIT_URL names no repository")
+
+
+def _first(items: Any, field: str, marker: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = next((item for item in items if marker in (item[field] or "")), None)
+    return found
+
+
+def _marker(key: str) -> str:
+    return f"<!-- governance: {key} -->"
+
+
+def _marked(key: str, markdown: str) -> str:
+    cut = "" if len(markdown) <= LONGEST else "\n\n(shortened: the job's log has it all)"
+    return f"{_marker(key)}\n{markdown[:LONGEST]}{cut}"
