@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 if TYPE_CHECKING:
+    from support.command_line import Governance
     from support.scratch import Scratch
 
 ROOT = Path(__file__).parent.parent
@@ -91,3 +92,11 @@ def scratch(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", "staging")
     with scratch_project(tmp_path / "scratch") as project:
         yield project
+
+
+@pytest.fixture
+def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
+    """Return the command line, to be called with the words behind ``governance``."""
+    from support.command_line import command_line
+
+    return command_line(monkeypatch, capsys)

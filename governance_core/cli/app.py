@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from contextlib import nullcontext
 from importlib import import_module
@@ -21,12 +22,20 @@ app = typer.Typer(
 )
 
 
+WITHOUT_ZENML = frozenset({"check", "ci", "drift", "policy", "quality"})
+
+
 @app.callback()
 def governance(
+    context: typer.Context,
     debug: bool = typer.Option(False, "--debug", help="Show a traceback with an error."),
 ) -> None:
-    """Take the options that every verb shares."""
+    """Take the options that every verb shares, and work in the ZenML project that ZENML_PROJECT names."""
     del debug  # read by main(), which must also see it when a verb fails while its arguments are parsed
+    if os.environ.get("ZENML_PROJECT") and context.invoked_subcommand not in WITHOUT_ZENML and "--help" not in sys.argv:
+        from governance_core.registry.connection import use_named_project
+
+        use_named_project()
 
 
 # The modules beside this one; importing one registers its verbs on `app`.
@@ -58,4 +67,12 @@ def main() -> None:
         except Exception as error:
             if "--debug" in sys.argv:
                 raise
-            sys.exit(fail(error, as_json))
+            sys.exit(fail(_explained(error), as_json))
+
+
+def _explained(error: Exception) -> Exception:
+    if "zenml" not in sys.modules:
+        return error
+    from governance_core.registry.connection import explained
+
+    return explained(error) or error

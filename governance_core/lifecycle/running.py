@@ -21,6 +21,7 @@ from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE, config_file
 from governance_core.project import load_project
+from governance_core.registry.connection import connection
 from governance_core.registry.sources import GATES, platform_role
 
 
@@ -54,11 +55,12 @@ def run(pipeline: GovernedPipeline, environment: str, root: Path) -> None:
 @contextmanager
 def settled(root: Path) -> Iterator[None]:
     """However the block ends, send afterwards what is due for the project's runs."""
-    try:
-        yield
-    finally:
-        project = load_project(root)
-        settle(project.project_slug, project.model_name)
+    with connection():  # whoever has none can settle nothing
+        try:
+            yield
+        finally:
+            project = load_project(root)
+            settle(project.project_slug, project.model_name)
 
 
 def configured_for(pipeline: GovernedPipeline, environment: str, root: Path) -> GovernedPipeline:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from support.ci_project import CIProjects, job_environment, run
-from support.rendering import git
+from support.command_line import Governance
+from support.rendering import git, project_copy
+from support.servers import Answering
 from support.zenml_server import ZenMLServer
 
 
@@ -62,3 +64,68 @@ def test_a_ci_project_is_set_up_and_pushed_once_and_projects_with_equal_dependen
         assert git(project.root, "rev-parse", "origin/main") == git(project.root, "rev-parse", "HEAD")
     clone = github.clone(tmp_path / "clone")
     assert git(clone, "rev-parse", "origin/main") == git(github.root, "rev-parse", "HEAD")
+
+
+GOVERNANCE = str(Path(sys.executable).with_name("governance"))
+
+
+def error_of(project: Path, *command: str, **variables: str) -> str:
+    """Return the one line that a verb, or a project's run.py, says before it ends with 2."""
+    printed = run(project, *command, ends_with=2, **variables)
+    said = [line for line in printed.splitlines() if "Retrying" not in line]  # urllib3's
+    assert len(said) == 1, printed
+    return said[0]
+
+
+def test_a_key_that_the_server_refuses_is_one_message_of_verbs_and_runs_and_is_not_printed(
+    zenml_server: ZenMLServer, tmp_path: Path
+) -> None:
+    project = project_copy(tmp_path / "project")
+    wrong = zenml_server.env() | {"ZENML_STORE_API_KEY": "ZENKEY_wrong", "PYTHONPATH": str(project / "src")}
+    for command in ([GOVERNANCE, "ledger", "log"], [sys.executable, "run.py", "--pipeline", "training"]):
+        said = error_of(project, *command, **wrong)
+        assert said.startswith("error: the ZenML server that ZENML_STORE_URL names refuses the key")
+        assert "ZENML_STORE_API_KEY" in said
+        assert "ZENKEY_wrong" not in said
+
+
+def test_a_server_that_is_none_is_one_message_without_its_address(tmp_path: Path, zenml_server: ZenMLServer) -> None:
+    project = project_copy(tmp_path / "project")
+    with Answering(200, "<html>") as other:
+        variables = zenml_server.env() | {"ZENML_STORE_URL": other.url.replace("//", "//user:hidden@")}
+        said = error_of(project, GOVERNANCE, "runs", "settle", **variables)
+    assert "ZENML_STORE_URL names does not answer, or is none of ZenML's" in said
+    assert "hidden" not in said
+
+
+def test_a_project_is_chosen_by_name(
+    over_rest: ZenMLServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
+) -> None:
+    from zenml.client import Client
+
+    other = Client().create_project("churn", "")
+    Client().create_model("only-there")
+    project = project_copy(tmp_path / "project", model_name="only-there")
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("ZENML_ACTIVE_PROJECT_ID", "")
+    assert governance("ledger", "log")[0] == 0
+    monkeypatch.setenv("ZENML_PROJECT", "churn")
+    code, _, said = governance("ledger", "log")
+    assert (code, "no model only-there in the ZenML project churn" in said) == (2, True)
+    assert Client().active_project.id == other.id
+    monkeypatch.setenv("ZENML_PROJECT", "chur")
+    code, _, said = governance("ledger", "log")
+    assert (code, "there is no project 'chur', which ZENML_PROJECT names" in said) == (2, True)
+    assert "churn, default" in said
+    assert governance("policy", "show")[0] == 0, "a verb without ZenML asks nobody"
+    assert over_rest.url == Client().zen_store.url
+
+
+def test_a_server_that_stops_answering_is_told_apart_from_what_else_fails() -> None:
+    from requests.exceptions import ConnectTimeout
+
+    from governance_core.registry.connection import explained
+
+    assert "stopped answering; try again" in str(explained(ConnectTimeout("key=hidden")))
+    assert explained(RuntimeError("of another kind")) is None
+    assert explained(FileNotFoundError("a file")) is None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.alerters import KeepingAlerter, KeepingAlerterFlavor, stack_with_alerter
-from support.command_line import Governance, command_line
 from support.forge import Enter, Forge
 from support.scratch import Scratch
 
@@ -39,12 +38,6 @@ def trained(three_versions: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
     with put_back(three_versions):
         yield three_versions
-
-
-@pytest.fixture
-def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
-    """Return the command line, to be called with the words behind ``governance``."""
-    return command_line(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")
