@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from governance_core.ci.forge import github_api, gitlab_api, variable
 from governance_core.ci.run import current_run
@@ -14,7 +15,11 @@ from governance_core.core import UsageError
 
 @dataclass(frozen=True)
 class Approver:
-    """A person by their login; ``via`` says what they did, and ``when`` is None where the system does not tell it."""
+    """A person by their login; ``via`` says what they did.
+
+    ``when`` is the earliest that it can have been: on GitLab when it was, on GitHub when the run was created, since its
+    API tells no more, and None on Jenkins.
+    """
 
     login: str
     via: str
@@ -41,31 +46,31 @@ def approvers() -> list[Approver]:
 
 
 def _github() -> Iterator[Approver]:
-    api = github_api(variable("GITHUB_API_URL"), "GITHUB_TOKEN")
-    path = f"/repos/{variable('GITHUB_REPOSITORY')}/actions/runs/{variable('GITHUB_RUN_ID')}/approvals"
-    for review in api.get(path, right="the permission `actions: read`"):
+    api, right = github_api(variable("GITHUB_API_URL"), "GITHUB_TOKEN"), "the permission `actions: read`"
+    run = f"/repos/{variable('GITHUB_REPOSITORY')}/actions/runs/{variable('GITHUB_RUN_ID')}"
+    created = datetime.fromisoformat(api.get(run, right=right)["created_at"])
+    for review in api.get(f"{run}/approvals", right=right):
         if review["state"] == "approved":
             environments = ", ".join(environment["name"] for environment in review["environments"])
-            yield Approver(review["user"]["login"], "github review", environments)
+            yield Approver(review["user"]["login"], "github review", environments, created)
 
 
 def _gitlab() -> Iterator[Approver]:
-    api = gitlab_api(variable("CI_API_V4_URL"), "CI_JOB_TOKEN")
-    environment = os.environ.get("CI_ENVIRONMENT_NAME")
-    if environment:
-        right = "a job of the same project"
+    api, right = gitlab_api(variable("CI_API_V4_URL"), "CI_JOB_TOKEN"), "a token of a job that is still running"
+    job = api.get("/job", right=right)
+    if environment := os.environ.get("CI_ENVIRONMENT_NAME"):
         path = f"/projects/{variable('CI_PROJECT_ID')}/deployments"
         deployments = api.pages(path, right=right, environment=environment, order_by="id", sort="desc")
-        ours = (found for found in deployments if str((found["deployable"] or {}).get("id")) == variable("CI_JOB_ID"))
-        if deployment := next(ours, None):
-            for approval in api.get(f"{path}/{deployment['id']}", right=right).get("approvals") or ():
+        ours = (found["id"] for found in deployments if (found["deployable"] or {}).get("id") == job["id"])
+        for deployment in islice(ours, 1):
+            for approval in api.get(f"{path}/{deployment}", right=right).get("approvals") or ():
                 if approval["status"] == "approved":
                     when = datetime.fromisoformat(approval["created_at"])
                     yield Approver(approval["user"]["username"], "gitlab approval", environment, when)
     # The user of a job that nobody started by hand is whoever pushed the tag.
     if os.environ.get("CI_JOB_MANUAL") == "true":
-        job = api.get("/job", right="a job that is running")
-        yield Approver(job["user"]["username"], "gitlab manual job", environment)
+        when = datetime.fromisoformat(job["started_at"])
+        yield Approver(job["user"]["username"], "gitlab manual job", environment, when)
 
 
 def _jenkins() -> Iterator[Approver]:

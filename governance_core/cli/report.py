@@ -66,7 +66,8 @@ def _comment(run: UUID | None, pipeline: str, as_json: bool) -> None:
     facts = training_facts(project, run, pipeline) if run else None
     text = comment_markdown(facts, pipeline, current_run())
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        Path(summary).write_text(text, encoding="utf-8")
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(text)
     address = target.comment(f"report.{pipeline}", text)
     emit({"comment": address, "report": facts and facts.as_dict()}, f"{text}\nThe comment is {address}", as_json)
 

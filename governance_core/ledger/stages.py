@@ -75,6 +75,13 @@ def moved(holders: Holders, version: Holder, to: str) -> Holders:
     return left | {to: Holder(id=version["id"], number=version["number"])} if to in STAGES else left
 
 
+def is_arrival(event: Event, stage: str, version_id: str) -> bool:
+    """Say whether an event is the outcome that a version came to a stage."""
+    if event.kind != "outcome" or (event.body["result"], event.body["to"]) != ("done", stage):
+        return False
+    return bool(event.body["version"]["id"] == version_id)
+
+
 @dataclass(frozen=True)
 class Served:
     """A version that was in production: what was recorded when it got there, and whether a rollback left it since."""

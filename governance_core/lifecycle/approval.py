@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from governance_core import ci
 from governance_core.core import Refused, UsageError, Violation
-from governance_core.ledger import Event
+from governance_core.ledger import Event, is_arrival
 from governance_core.lifecycle.case import Case, Dossier, holder_of, known_stage
 from governance_core.policy import EffectivePolicy
 from governance_core.registry import versions
 from governance_core.registry.actors import Actor
+from governance_core.registry.chains import stages
 from governance_core.registry.versions import ModelVersion
 
 
@@ -80,7 +82,7 @@ def approve(
     if (version is None) == (from_stage is None):
         raise UsageError("name the version or the stage that it is in, and not both")
     case = Case.open(root, model)
-    people = _named_by_ci(case.actor) if from_ci else [(case.actor, {})]
+    people = _named_by_ci(case.actor) if from_ci else [(case.actor, None)]
     request = {"action": "approve", "number": version, "from_stage": from_stage, "to": to_stage, "reason": reason}
     with case.recording_refusals(request):
         policy = case.policy(to_stage)
@@ -90,9 +92,10 @@ def approve(
         if dossier.evidence is None:
             message = "no governed run recorded evidence of it, so there is nothing to approve"
             raise Refused(what, [Violation("no-evidence", message)])
-        forbidden = [found for actor, _ in people if (found := _violation(dossier, actor))]
-        allowed = [(actor, details) for actor, details in people if not _violation(dossier, actor)]
-        if not allowed and (not from_ci or (policy.approvals and not approvers(dossier))):
+        arrived = _arrival(case.model, chosen) if from_ci else None
+        found = [(actor, named, _violation(dossier, actor, named, arrived)) for actor, named in people]
+        forbidden = tuple(violation for _, _, violation in found if violation)
+        if len(forbidden) == len(people) and (not from_ci or (policy.approvals and not approvers(dossier))):
             raise Refused(what, forbidden or [_nobody(case.actor)])
         body = {
             "model": case.model.name,
@@ -102,11 +105,13 @@ def approve(
             "to": to_stage,
             "reason": reason,
         }
-        events = [
-            case.journal.record("approval", {**body, **details, "actor": actor.as_dict()}) for actor, details in allowed
-        ]
+        events = tuple(
+            case.journal.record("approval", {**body, **_details(named), "actor": actor.as_dict()})
+            for actor, named, violation in found
+            if violation is None
+        )
     given = len(approvers(case.dossier(chosen)))
-    return Approved(case.model.name, chosen.number, tuple(events), tuple(forbidden), given, policy.approvals)
+    return Approved(case.model.name, chosen.number, events, forbidden, given, policy.approvals)
 
 
 def approvers(dossier: Dossier) -> dict[str, Event]:
@@ -137,16 +142,22 @@ def _chosen(case: Case, policy: EffectivePolicy, number: int | None, from_stage:
     return holder_of(case.model, case.stages(policy).settled(write=True).holders, from_stage)
 
 
-def _named_by_ci(actor: Actor) -> list[tuple[Actor, dict[str, Any]]]:
-    """Return those who approved this CI run, each with what else their approval's event holds."""
+def _named_by_ci(actor: Actor) -> list[tuple[Actor, ci.Approver | None]]:
     account = actor.service_account or (actor.id if actor.verified else None)
     return [
-        (
-            Actor(found.login, verified=False, via=found.via, service_account=account, ci_run=actor.ci_run),
-            {"environment": found.environment, "when": found.when and found.when.isoformat()},
-        )
-        for found in ci.approvers()
+        (Actor(named.login, verified=False, via=named.via, service_account=account, ci_run=actor.ci_run), named)
+        for named in ci.approvers()
     ]
+
+
+def _details(named: ci.Approver | None) -> dict[str, Any]:
+    return {"environment": named.environment, "when": named.when and named.when.isoformat()} if named else {}
+
+
+def _arrival(model: versions.Model, version: ModelVersion) -> datetime | None:
+    """Return when a version came to staging the last time."""
+    arrivals = (event.at for event in stages(model.name).newest() if is_arrival(event, "staging", version.id))
+    return next(map(datetime.fromisoformat, arrivals), None)
 
 
 def _nobody(actor: Actor) -> Violation:
@@ -156,11 +167,14 @@ def _nobody(actor: Actor) -> Violation:
     return Violation("nobody-approved", message)
 
 
-def _violation(dossier: Dossier, actor: Actor) -> Violation | None:
+def _violation(dossier: Dossier, actor: Actor, named: ci.Approver | None, arrived: datetime | None) -> Violation | None:
     if actor.person == _trainer(dossier):
         return Violation("own-approval", f"{actor.id} trained it; somebody else has to approve")
     if actor.person in approvers(dossier):
         return Violation("approved-twice", f"{actor.id} approved it already; somebody else has to approve")
+    if named and named.when and arrived and named.when < arrived:
+        message = f"{actor.id} may have approved at {named.when}, and it came to staging at {arrived}; release again"
+        return Violation("approved-another", message)
     return None
 
 

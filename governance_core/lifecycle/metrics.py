@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import chain as chained
 
-from governance_core.ledger import Event, Holder, state_of
+from governance_core.ledger import Event, is_arrival, state_of
 from governance_core.lifecycle.catalogue import recorded_metrics
 from governance_core.monitoring import Sample
 from governance_core.monitoring.catalogue import model_samples
@@ -22,7 +22,7 @@ def stage_samples(project_slug: str, model: str, stage: str) -> Iterator[Sample]
     """
     chain = stages(model)
     holder = state_of(chain.head()).holders[stage]
-    arrivals = (event for event in chain.newest() if holder and _is_arrival(event, stage, holder))
+    arrivals = (event for event in chain.newest() if holder and is_arrival(event, stage, holder["id"]))
     last = next(arrivals, None)
     if last is None:
         return
@@ -33,12 +33,6 @@ def stage_samples(project_slug: str, model: str, stage: str) -> Iterator[Sample]
         yield Sample("model_production_age_seconds", time.time() - since, version)
     if evidence := _evidence(chained([last], arrivals), chain, journal(project_slug)):
         yield from model_samples(recorded_metrics(evidence.body), model, stage)
-
-
-def _is_arrival(event: Event, stage: str, holder: Holder) -> bool:
-    if event.kind != "outcome" or (event.body["result"], event.body["to"]) != ("done", stage):
-        return False
-    return bool(event.body["version"]["id"] == holder["id"])
 
 
 def _evidence(arrivals: Iterable[Event], chain: Chain, journal: Chain) -> Event | None:

@@ -165,20 +165,17 @@ def submission_of(run: PipelineRunResponse) -> dict[str, Any] | None:
 
 
 def newest_submitted(
-    pipeline: str, project_slug: str, wanted: Callable[[Mapping[str, Any]], bool]
+    pipeline: str, model: str, wanted: Callable[[Mapping[str, Any]], bool]
 ) -> PipelineRunResponse | None:
-    """Return the newest governed run of a project's pipeline whose submission is wanted, whatever became of it.
+    """Return the newest governed run of a pipeline on a model whose submission is wanted, whatever became of it.
 
     Only the newest 50 are looked at; None where it is not among them.
     """
-    runs = Client().list_pipeline_runs(
-        pipeline=pipeline, tags=[f"equals:{GOVERNED}"], sort_by="desc:created", size=NEWEST
+    found = Client().list_pipeline_runs(
+        pipeline=pipeline, model=model, tags=[f"equals:{GOVERNED}"], sort_by="desc:created", size=NEWEST
     )
-    for run in runs.items:
-        submission = submission_of(run)
-        if submission and submission["project"]["slug"] == project_slug and wanted(submission):
-            return run
-    return None
+    submitted = ((run, submission_of(run)) for run in found.items)
+    return next((run for run, submission in submitted if submission and wanted(submission)), None)
 
 
 def artifact_digest(version: ArtifactVersionResponse) -> str:

@@ -45,7 +45,7 @@ class MonitoringFacts:
 
 def monitoring_facts(project: Project, pipeline: str = "monitoring") -> MonitoringFacts | None:
     """Read what the newest run in production found; None where there is no such run yet."""
-    run = newest_submitted(pipeline, project.project_slug, lambda found: found["environment"] == "production")
+    run = newest_submitted(pipeline, project.model_name, lambda found: found["environment"] == "production")
     if run is None:
         return None
     version, ci_run = run.model_version, current_run()

@@ -131,7 +131,7 @@ def run_of_checkout(project: Project, root: Path, pipeline: str = "training") ->
         recorded = submission["repository"]
         return state.tree is not None and (recorded["commit"] == state.commit or recorded["tree"] == state.tree)
 
-    run = newest_submitted(pipeline, project.project_slug, is_of_checkout)
+    run = newest_submitted(pipeline, project.model_name, is_of_checkout)
     return run.id if run else None
 
 

@@ -111,7 +111,7 @@ def _trained(root: Path, environment: str) -> ModelVersion | None:
         return None
     case = Case.open(root, None)
     tree = repository_state(root).tree
-    return next(eligible(case.model, environment, case.policy(environment), root, tree), None)
+    return next(eligible(case.model, environment, case.policy(environment), root, tree), None) if tree else None
 
 
 def _pipelines(root: Path, names: Sequence[str]) -> dict[str, GovernedPipeline]:

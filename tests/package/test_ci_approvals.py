@@ -65,10 +65,11 @@ def test_on_gitlab_those_approve_who_approved_the_deployment(
     staged: Scratch, forge: Forge, enter: Enter, governance: Governance
 ) -> None:
     forge.approve("ada")
+    forge.at = "2030-01-02T03:04:05.678Z"
     enter("gitlab", CI_ENVIRONMENT_NAME="production")
     assert governance(*FROM_CI)[0] == 0
     [ada] = approvals(staged)
-    assert (ada["actor"]["id"], ada["actor"]["via"], ada["when"][:10]) == ("ada", "gitlab approval", "2026-01-02")
+    assert (ada["actor"]["id"], ada["actor"]["via"], ada["when"][:10]) == ("ada", "gitlab approval", "2030-01-02")
 
 
 def test_on_gitlab_whoever_started_a_manual_job_approves(
@@ -134,6 +135,20 @@ def test_of_two_the_one_who_trained_it_is_passed_over(
     assert code == 0
     assert "nobody new approved" in out
     assert len(approvals(staged)) == 1
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab"])
+def test_an_approval_that_may_be_of_what_was_in_staging_before_does_not_count(
+    staged: Scratch, forge: Forge, enter: Enter, governance: Governance, system: str
+) -> None:
+    forge.approve("ada")
+    forge.at = "2020-01-02T03:04:05Z"
+    enter(system, CI_ENVIRONMENT_NAME="production")
+    code, _, err = governance(*FROM_CI)
+    assert code == 3
+    assert "it came to staging at 20" in err
+    assert refused(staged) == ["approved-another"]
+    assert approvals(staged) == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -276,7 +276,7 @@ def test_a_run_that_ends_just_before_its_process_is_not_lost(
 
 
 @pytest.mark.parametrize(("hours", "notices"), [(5, []), (7, [LOST])])
-def test_a_run_elsewhereis_lost_when_it_is_silent_for_longer_than_the_policy_allows(
+def test_a_run_elsewhere_is_lost_when_it_is_silent_for_longer_than_the_policy_allows(
     module: Any, settle: Any, hours: int, notices: list[Any]
 ) -> None:
     unfinished(module.good(), hours_silent=hours, host="another machine")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -44,7 +45,7 @@ class Forge:
     Attributes:
         approvals: login, environment and state of each review of the run, or approval of GitLab's deployment.
         player: the user of GitLab's job.
-        created: when the run was created, and ``approved`` when an approval was given (GitHub does not tell that).
+        at: when the run was created, its approvals were given and its job was started; now where it is None.
         refused: statuses by regular expressions of the paths that are answered with them.
         requests: method and path of everything that was asked.
     """
@@ -52,7 +53,7 @@ class Forge:
     def __init__(self) -> None:
         self.approvals: list[tuple[str, str, str]] = []
         self.player = "pusher"
-        self.created, self.approved = "2026-01-02T03:04:05Z", "2026-01-02T04:05:06.789Z"
+        self.at: str | None = None
         self.issues: list[Item] = []
         self.change_requests = [Item(CHANGE_REQUEST, "A change", "", branch="change", base="main")]
         self.refused: dict[str, int] = {}
@@ -176,6 +177,9 @@ class _Api:
     def __init__(self, forge: Forge, asked: dict[str, str], body: Any) -> None:
         self.forge, self.asked, self.body = forge, asked, body
 
+    def now(self) -> str:
+        return self.forge.at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.999Z")
+
     def shown(self, item: Item) -> dict[str, Any]:
         return {
             self.number: item.number,
@@ -241,7 +245,7 @@ class _GitHub(_Api):
     def routes(self) -> list[tuple[str, str, Any]]:
         repository = f"/repos/{REPOSITORY}"
         return [
-            ("GET", f"{repository}/actions/runs/{RUN_ID}", lambda: {"created_at": self.forge.created}),
+            ("GET", f"{repository}/actions/runs/{RUN_ID}", lambda: {"created_at": self.now()}),
             ("GET", f"{repository}/actions/runs/{RUN_ID}/approvals", self.approvals),
             ("GET", rf"{repository}/issues/(\d+)/comments", self.comments),
             ("POST", rf"{repository}/issues/(\d+)/comments", self.write_comment),
@@ -276,7 +280,7 @@ class _GitLab(_Api):
     def routes(self) -> list[tuple[str, str, Any]]:
         project = "/projects/(?:42|acme%2Ftumours)"
         return [
-            ("GET", "/job", lambda: {"id": int(JOB_ID), "user": {"username": self.forge.player}}),
+            ("GET", "/job", self.job),
             ("GET", f"{project}/deployments", self.deployments),
             ("GET", rf"{project}/deployments/2", self.deployment),
             ("GET", rf"{project}/merge_requests/(\d+)", lambda number: self.shown(self.merge_request(number))),
@@ -291,6 +295,9 @@ class _GitLab(_Api):
             ("PUT", rf"{project}/merge_requests/(\d+)", self.change_change_request),
         ]
 
+    def job(self) -> dict[str, Any]:
+        return {"id": int(JOB_ID), "user": {"username": self.forge.player}, "started_at": self.now()}
+
     def merge_request(self, number: int) -> Item:
         return _numbered(self.forge.change_requests, number)
 
@@ -300,7 +307,7 @@ class _GitLab(_Api):
 
     def deployment(self) -> dict[str, Any]:
         approvals = [
-            {"status": state, "user": {"username": login}, "created_at": self.forge.approved}
+            {"status": state, "user": {"username": login}, "created_at": self.now()}
             for login, _, state in self.forge.approvals
         ]
         return {"id": 2, "approvals": approvals}
