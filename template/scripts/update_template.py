@@ -35,7 +35,8 @@ def main() -> None:
             f"{TOKEN} is not set: the token that the CI system gives to every job may not change the "
             "files of the CI system, so the update needs one of its own; docs/ci.md says how to make it"
         )
-    run("git", "diff", "--quiet", "HEAD", why="the working tree has changes: commit them first")
+    if run("git", "status", "--porcelain"):
+        raise UsageError("the working tree has changes, which the update would mix in: commit them first")
     os.environ.update(git_credentials())
     run(uv(), "run", "--isolated", "--locked", "--only-group", "template", "copier", "update", "--defaults", "--quiet")
     if conflicts := run("git", "diff", "--name-only", "--diff-filter=U").split():
@@ -93,11 +94,11 @@ def uv() -> str:
     return shutil.which("uv") or str(ROOT / "build/uv/bin/uv")
 
 
-def run(*command: str, why: str = "") -> str:
+def run(*command: str) -> str:
     """Run a command in the project and return what it printed."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise GovernanceError(why or f"{' '.join(command[:3])} failed: {done.stderr.strip()}")
+        raise GovernanceError(f"{' '.join(command[:3])} failed: {done.stderr.strip()}")
     return done.stdout
 
 
