@@ -24,7 +24,7 @@ build/node/node_modules/.package-lock.json: tests/ci/package.json tests/ci/packa
 test: env
 	REQUIRE_ALL=$(REQUIRE_ALL) .venv/bin/pytest --numprocesses auto --dist loadfile $(ARGS)
 
-mutants: env
+mutants: env node
 	.venv/bin/python tools/mutants.py --uv "$(UV)" --only "$(ONLY)"
 
 bench: env

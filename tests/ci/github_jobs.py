@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +33,33 @@ def workflows(project: Path) -> dict[str, dict[str, Any]]:
 def jobs(project: Path) -> list[Job]:
     """Return the jobs of a render; where a scheduled one failed, its workflow calls the job ``alert``."""
     with Expressions() as expressions:
-        return [
-            _job(name, job, workflow, expressions)
-            for workflow in workflows(project).values()
-            for name, job in workflow["jobs"].items()
-            if "uses" not in job
-        ]
+        return [job for workflow in workflows(project).values() for job in _jobs(workflow, expressions)]
 
 
-def _job(name: str, job: dict[str, Any], workflow: dict[str, Any], expressions: Expressions) -> Job:
+def _jobs(workflow: dict[str, Any], expressions: Expressions) -> Iterator[Job]:
+    """Yield the jobs of a workflow, each behind those that it needs, as GitHub wants them to be written."""
+    found: dict[str, Job] = {}
+    for name, job in workflow["jobs"].items():
+        if "uses" not in job:
+            found[name] = _job(name, job, _events(workflow["on"]), found, expressions)
+    yield from found.values()
+
+
+def _job(
+    name: str,
+    job: dict[str, Any],
+    events: dict[str, dict[str, Any]],
+    before: dict[str, Job],
+    expressions: Expressions,
+) -> Job:
     needs = words(job.get("needs"))
 
-    def starts(github: dict[str, Any], result: str) -> bool:
-        contexts = {"github": github, "needs": {need: {"result": result} for need in needs}}
-        return expressions.holds(job.get("if"), contexts, [result] * len(needs))
+    def starts(label: str, result: str = "success") -> bool:
+        results = {need: result if label in before[need].when else "skipped" for need in needs}
+        contexts = {"github": events[label], "needs": {need: {"result": results[need]} for need in needs}}
+        return expressions.holds(job.get("if"), contexts, results.values())
 
-    events = _events(workflow["on"])
-    when = {label for label, github in events.items() if starts(github, "success")}
+    when = {label for label in events if starts(label)}
     runs = [step["run"] for step in job["steps"] if "run" in step and "GITHUB_STEP_SUMMARY" not in step["run"]]
     preflight = next((run.split()[2:] for run in runs if "scripts/preflight.py" in run), None)
     writes = {scope for scope, right in job.get("permissions", {}).items() if right == "write"}
@@ -62,7 +73,7 @@ def _job(name: str, job: dict[str, Any], workflow: dict[str, Any], expressions: 
         secrets=frozenset(re.findall(r"secrets\.(\w+)", json.dumps(job))),
         writes=WRITES[writes.pop()] if writes else None,
         approval=job.get("environment") in ("production", "production-review"),
-        even_after_failure=bool(needs) and any(starts(github, "failure") for github in events.values()),
+        even_after_failure=bool(needs) and any(starts(label, "failure") for label in events),
     )
 
 

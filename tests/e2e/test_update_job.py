@@ -1,4 +1,4 @@
-"""The job that takes the next release of the platform: from a locked project to a pushed branch and a change request."""
+"""The job that takes the next release: from a locked project to a pushed branch and a change request."""
 
 import os
 import shutil
@@ -13,6 +13,7 @@ from support.releases import NOW, scratch_clone
 from support.rendering import ROOT, commit_all, copy_template, edit, git, start_repository
 
 BRANCH = f"platform/{NOW}"
+SCRIPT = "scripts/update_template.py"
 UV = shutil.which("uv") or str(ROOT / "build/uv/bin/uv")
 Update = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,6 +25,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     platform = scratch_clone(folder / "platform", "HEAD")
     source = {"governance_source": "git", "governance_location": f"file://{platform}"}
     project = start_repository(copy_template(folder / "project", f"git+file://{platform}", "v0.0.1", **source))
+    shutil.copy(ROOT / "template" / SCRIPT, project / SCRIPT)  # as it stands, also where it is not committed
     subprocess.run([UV, "lock", "--quiet"], cwd=project, check=True)
     commit_all(project, "Lock")
     return project
@@ -50,7 +52,7 @@ def update(project: Path, forge: Forge) -> Update:
     def run(**variables: str) -> subprocess.CompletedProcess[str]:
         outside = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
         ours = {"PATH": f"{Path(UV).parent}{os.pathsep}{os.environ['PATH']}", "TEMPLATE_UPDATE_TOKEN": TOKEN}
-        command = [sys.executable, project / "scripts/update_template.py"]
+        command = [sys.executable, project / SCRIPT]
         environment = outside | forge.environment("github") | ours | variables
         return subprocess.run(command, cwd=project.parent, env=environment, capture_output=True, text=True, check=False)
 
@@ -80,15 +82,15 @@ def test_the_next_release_is_proposed_once_and_a_branch_that_is_there_is_left_al
     assert git(origin, "rev-parse", BRANCH) == pushed, "somebody may work on it"
     assert len(forge.change_requests) == 2
 
-    git(project, "switch", "--quiet", BRANCH)
+    git(project, "checkout", "--quiet", "--force", BRANCH)
     assert update().stdout == "up to date\n"
 
 
 def test_what_the_team_changed_too_stops_the_job_and_nothing_is_pushed(
     project: Path, forge: Forge, update: Update
 ) -> None:
-    edit(project / "governance/pyproject.toml", '"0.0.1"', '"0.0.2"')
-    commit_all(project, "Pin it ourselves")
+    edit(project / "governance/pyproject.toml", 'version = "0.0.1"', 'version = "0.0.1"  # ours')
+    commit_all(project, "Note whose it is")
 
     refused = update()
 
