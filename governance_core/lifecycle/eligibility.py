@@ -233,7 +233,11 @@ class Candidate:
             yield Violation(
                 "parameters-overridden", f"the parameters of step '{name}' are not those that were submitted"
             )
-        if self.run.extra.get("governance", {}).get("digest") != digest(submission):
+        sealed = self.run.extra.get("governance", {})
+        if sealed.get("configuration") != self.run.configuration:
+            message = "a parameter of a step, or the model, was set anew when somebody triggered the run"
+            yield Violation("parameters-overridden", message)
+        if sealed.get("digest") != digest(submission):
             yield Violation("parameters-overridden", "the submission is not the one that the run was submitted with")
 
     def _submission(self, submission: Mapping[str, Any]) -> Iterator[Violation]:

@@ -19,7 +19,7 @@ from zenml.utils import source_utils
 from governance_core.core import GovernanceError, Refused, UsageError, read_yaml
 from governance_core.lifecycle.settle import settle
 from governance_core.pipelines import GovernedPipeline
-from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE, config_file
+from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
 from governance_core.project import load_project
 from governance_core.registry.connection import connection
 from governance_core.registry.sources import GATES, platform_role
@@ -69,7 +69,7 @@ def configured_for(pipeline: GovernedPipeline, environment: str, root: Path) -> 
     Raises:
         UsageError: if the configuration or the stack does not exist.
     """
-    path = config_file(root, environment)
+    path = root / "configs" / f"{environment}.yaml"
     configuration = _configuration(path)
     os.environ[ENV_ZENML_ACTIVE_STACK_ID] = _stack_id(environment, configuration)
     os.environ[ENVIRONMENT_VARIABLE] = environment

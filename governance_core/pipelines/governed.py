@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -27,7 +28,7 @@ from governance_core.pipelines.submission import Submission, collect, governance
 from governance_core.pipelines.tracking import track_experiment, tracks
 from governance_core.project import find_root
 from governance_core.registry.releases import require_released
-from governance_core.registry.runs import GOVERNED, due_tag
+from governance_core.registry.runs import GOVERNED, configuration_digest, due_tag
 from governance_core.registry.sources import platform_role
 
 
@@ -65,6 +66,21 @@ class GovernedPipeline(Pipeline):
         except UsageError:
             return find_root()
 
+    @property
+    def config_file(self) -> Path | None:
+        """The file that configures its runs, where there is one."""
+        path = self._run_args.get("config_path")
+        return Path(path) if path else None
+
+    def create_snapshot(self, *args: Any, **kwargs: Any) -> PipelineSnapshotResponse:
+        """Make a snapshot of the pipeline, which ZenML Pro can run.
+
+        Raises:
+            Refused: as a call of the pipeline does.
+        """
+        with _packages_looked_up_once(), governed_frames():
+            return super().create_snapshot(*args, **kwargs)
+
     def _create_snapshot(self, **arguments: Any) -> PipelineSnapshotResponse:
         snapshot = super()._create_snapshot(**arguments)
         self.snapshot_id = snapshot.id
@@ -72,7 +88,7 @@ class GovernedPipeline(Pipeline):
 
     def _call_entrypoint(self, *args: Any, **kwargs: Any) -> Any:
         outputs = super()._call_entrypoint(*args, **kwargs)
-        self._submission = collect(self.root)
+        self._submission = collect(self.root, self.config_file)
         self._submission["steps"] = dict(self._platform_steps())
         self._add_tracking_step()
         self._add_evidence_step()
@@ -168,6 +184,9 @@ class GovernedPipeline(Pipeline):
         seal = {
             "submission": self._submission["id"],
             "digest": digest(self._submission),
+            "configuration": configuration_digest(
+                {name: _stored_parameters(step) for name, step in configured.items()}, model
+            ),
             PERSONAL_DATA: self._submission["personal_data"],
         }
         return snapshot.model_copy(
@@ -195,6 +214,10 @@ class GovernedPipeline(Pipeline):
             # ZenML chooses a materializer where the step runs, and its own for frames shows their rows.
             changes |= {"enable_artifact_metadata": False, "enable_artifact_visualization": False}
         return changes
+
+
+def _stored_parameters(step: Step) -> Any:
+    return json.loads(step.config.model_dump_json(include={"parameters"}))["parameters"]
 
 
 @contextmanager

@@ -33,11 +33,6 @@ def environment() -> str:
     return os.environ.get(ENVIRONMENT_VARIABLE) or "local"
 
 
-def config_file(root: Path, environment: str) -> Path:
-    """Return where the ZenML configuration of an environment's runs is."""
-    return root / "configs" / f"{environment}.yaml"
-
-
 def project_policy(root: Path, project: Project, environment: str) -> EffectivePolicy:
     """Return the policy of a project in an environment.
 
@@ -48,8 +43,12 @@ def project_policy(root: Path, project: Project, environment: str) -> EffectiveP
     return effective(environment, project.risk_tier, load_governance_file(root / GOVERNANCE_FILE), project.problem)
 
 
-def collect(root: Path) -> Submission:
+def collect(root: Path, config: Path | None) -> Submission:
     """Return what can be seen of the project now, and for which environment and policy it submits.
+
+    Args:
+        root: the project's folder.
+        config: the file that configures what is submitted; None where there is none.
 
     Raises:
         UsageError: if the project, its policy or its repository cannot be read, or nobody can be named as the actor.
@@ -59,7 +58,6 @@ def collect(root: Path) -> Submission:
     asked = load_governance_file(root / GOVERNANCE_FILE)
     policy = effective(environment(), project.risk_tier, asked, project.problem)
     package = installation()
-    config = config_file(root, policy.environment)
     return {
         "id": uuid4().hex,
         "environment": policy.environment,
@@ -74,7 +72,7 @@ def collect(root: Path) -> Submission:
         "repository": asdict(repository_state(root)),
         "governed": {"digest": governed_digest(root), "intact": not governed_findings(root)},
         "lock": lock_digest(root),
-        "config": file_digest(config) if config.is_file() else None,
+        "config": config and file_digest(config),
         "template": asdict(template_state(root)),
         "package": {"name": DISTRIBUTION, "version": package.version, "kind": package.kind},
         "actor": current_actor(root).as_dict(),

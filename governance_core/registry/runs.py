@@ -12,6 +12,7 @@ from itertools import count, takewhile
 from typing import Any
 from uuid import UUID
 
+from zenml import Model
 from zenml.artifacts.utils import _get_artifact_store_from_response_or_from_active_stack as _artifact_store
 from zenml.client import Client
 from zenml.enums import ArtifactSaveType, ArtifactType, ExecutionStatus
@@ -116,14 +117,20 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One pipeline run; ``version_id`` is the model version that the whole run works on."""
+    """One pipeline run; ``version_id`` is the model version that the whole run works on, as ``model`` asked for it."""
 
     id: UUID
     name: str
     status: str
     version_id: UUID | None
+    model: Model | None
     extra: Mapping[str, Any]
     steps: Mapping[str, StepRecord]
+
+    @property
+    def configuration(self) -> str:
+        """The digest of how it was configured."""
+        return configuration_digest({step.name: step.parameters for step in self.steps.values()}, self.model)
 
     def of_role(self, role: Role) -> list[StepRecord]:
         """Return the platform's steps of a role."""
@@ -143,9 +150,19 @@ def read_run(run_id: UUID) -> RunRecord:
         name=run.name,
         status=run.status.value,
         version_id=run.model_version.id if run.model_version else None,
+        model=run.config.model,
         extra=run.config.extra,
         steps={step.name: _step(step) for step in steps},
     )
+
+
+def configuration_digest(parameters: Mapping[str, Mapping[str, Any]], model: Model | None) -> str:
+    """Return one digest of what can be set for a run without its code: all parameters by step, and the model.
+
+    Who triggers a run of a snapshot may set both anew, and ZenML keeps no note of it.
+    """
+    version = None if model is None or model.version is None else str(model.version)
+    return digest(json.dumps([parameters, model and model.name, version], sort_keys=True))
 
 
 def newest_run(pipeline: str, model: str) -> UUID | None:

@@ -126,9 +126,8 @@ def _listed(names: Mapping[str, Any]) -> str:
 
 
 def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment: str) -> Release:
-    for pipeline in pipelines.values():
-        configured_for(pipeline, environment, root)
-    submission = collect(root)
+    configured = [configured_for(pipeline, environment, root) for pipeline in pipelines.values()]
+    submission = collect(root, configured[0].config_file)
     if not submission["repository"]["clean"]:
         message = "the working tree has changes that no commit holds; commit them first"
         raise Refused(f"a release to {environment}", [Violation("dirty-tree", message)])

@@ -150,7 +150,8 @@ class Scratch:
         """Release what is checked out, as `governance snapshot create` does without ZenML Pro."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GOVERNANCE_ENVIRONMENT", environment)
-            record_release(self.project.project_slug, Release.of(collect(self.root), {}))
+            submission = collect(self.root, self.root / "configs" / f"{environment}.yaml")
+            record_release(self.project.project_slug, Release.of(submission, {}))
 
     def git(self, *arguments: str) -> str:
         """Run git in the project and return what it prints."""
