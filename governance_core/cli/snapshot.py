@@ -49,7 +49,7 @@ def run(
     from governance_core.project import find_root
     from governance_core.snapshots import releasing
 
-    outcome = releasing.run(find_root(), pipeline, environment, if_released=if_released)
+    outcome = releasing.run(find_root(), pipeline, environment, _say, if_released=if_released)
     emit(outcome.as_dict(), outcome.said, as_json)
     raise typer.Exit(outcome.exit_code)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from zenml import Model
 from zenml.client import Client
 from zenml.constants import ENV_ZENML_ACTIVE_STACK_ID
 from zenml.enums import ModelStages
@@ -17,12 +19,14 @@ from zenml.models import PipelineRunResponse
 from zenml.utils import source_utils
 
 from governance_core.core import GovernanceError, Refused, UsageError, read_yaml
-from governance_core.lifecycle.settle import settle
+from governance_core.lifecycle.settle import is_lost, settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
 from governance_core.project import load_project
 from governance_core.registry.connection import connection
 from governance_core.registry.sources import GATES, platform_role
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # seconds between two looks at a run
 
 
 class RunFailed(GovernanceError):  # noqa: N818 - what happened, not an error of this program
@@ -63,8 +67,8 @@ def settled(root: Path) -> Iterator[None]:
             settle(project.project_slug, project.model_name)
 
 
-def configured_for(pipeline: GovernedPipeline, environment: str, root: Path) -> GovernedPipeline:
-    """Return a pipeline as an environment configures it; this process then submits for that environment and its stack.
+def enter(environment: str, root: Path) -> Path | None:
+    """Let this process submit for an environment and its stack; return the file that configures runs there.
 
     Raises:
         UsageError: if the configuration or the stack does not exist.
@@ -74,8 +78,13 @@ def configured_for(pipeline: GovernedPipeline, environment: str, root: Path) -> 
     os.environ[ENV_ZENML_ACTIVE_STACK_ID] = _stack_id(environment, configuration)
     os.environ[ENVIRONMENT_VARIABLE] = environment
     source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
-    # ZenML cannot read an empty file.
-    return cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if configuration else None))
+    return path if configuration else None  # ZenML cannot read an empty file
+
+
+def configured_for(pipeline: GovernedPipeline, environment: str, root: Path) -> GovernedPipeline:
+    """Enter an environment and return a pipeline as it is configured there."""
+    path = enter(environment, root)
+    return cast(GovernedPipeline, pipeline.with_options(config_path=str(path) if path else None))
 
 
 def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> PipelineRunResponse | None:
@@ -87,7 +96,7 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
         RunFailed: if a step failed.
     """
     configured = configured_for(pipeline, environment, root)
-    _require_model(configured)
+    require_model(configured.name, configured.configuration.model)
     gc.freeze()  # looking for garbage among what ZenML has imported costs a run some tenths of a CPU second each time
     try:
         return configured()
@@ -96,7 +105,26 @@ def submit(pipeline: GovernedPipeline, environment: str, root: Path) -> Pipeline
     except Exception as error:
         if configured.snapshot_id is None:
             raise
-        raise _failure(configured) from error
+        runs = Client().list_pipeline_runs(snapshot_id=configured.snapshot_id, size=1, hydrate=True).items
+        raise _failure(configured.name, *runs) from error
+
+
+def ended(run: PipelineRunResponse) -> PipelineRunResponse:
+    """Wait until a run has ended, and return it.
+
+    Raises:
+        RunFailed: if it did not complete, or nobody is running it any more.
+    """
+    pause = FIRST_PAUSE
+    while not run.status.is_finished:
+        if is_lost(run):
+            raise RunFailed(f"run {run.name} is lost: nobody is running it any more", refused=False)
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+        run = Client().get_pipeline_run(run.id)
+    if not run.status.is_successful:
+        raise _failure(run.pipeline.name if run.pipeline else run.name, run)
+    return run
 
 
 def _configuration(path: Path) -> dict[str, Any]:
@@ -122,9 +150,11 @@ def _stack_id(environment: str, configuration: dict[str, Any]) -> str:
         raise UsageError(f"there is no stack {name!r}, which {source} names; stacks: {there}") from error
 
 
-def _require_model(pipeline: GovernedPipeline) -> None:
-    # ZenML would start the run and fail it without a word.
-    model = pipeline.configuration.model
+def require_model(pipeline: str, model: Model | None) -> None:
+    """Raise a UsageError where a pipeline would read a version that does not exist.
+
+    ZenML would start the run and fail it without a word.
+    """
     if model is None:
         return
     by_stage = model.version in ModelStages.values()
@@ -134,14 +164,13 @@ def _require_model(pipeline: GovernedPipeline) -> None:
         Client().get_model_version(model.name, model.version, hydrate=False)
     except KeyError as error:
         missing = f"in {model.version}; promote one first" if by_stage else model.version
-        raise UsageError(
-            f"pipeline '{pipeline.name}' cannot run: model {model.name} has no version {missing}"
-        ) from error
+        raise UsageError(f"pipeline '{pipeline}' cannot run: model {model.name} has no version {missing}") from error
 
 
-def _failure(pipeline: GovernedPipeline) -> RunFailed:
-    runs = Client().list_pipeline_runs(snapshot_id=pipeline.snapshot_id, size=1)
+def _failure(pipeline: str, *runs: PipelineRunResponse) -> RunFailed:
     failed = {name: step for run in runs for name, step in run.steps.items() if step.status == "failed"}
     reasons = [f"step '{name}': {step.exception_info and step.exception_info.message}" for name, step in failed.items()]
     refused = any(platform_role(step.spec.source) in GATES for step in failed.values())
-    return RunFailed("\n".join([f"the run of pipeline '{pipeline.name}' failed", *reasons]), refused=refused)
+    if not reasons:  # it ended before its first step
+        reasons = [run.body.status_reason for run in runs if run.body and run.body.status_reason]
+    return RunFailed("\n".join([f"the run of pipeline '{pipeline}' failed", *reasons]), refused=refused)

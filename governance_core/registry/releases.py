@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from governance_core.core import Violation
@@ -49,6 +49,12 @@ class Release:
     def as_dict(self) -> dict[str, Any]:
         """Return the release as an event records it."""
         return asdict(self)
+
+    def joined(self, former: Release | None) -> Release:
+        """Return the release with the pipelines that were released before from the same commit and settings."""
+        if former is None or replace(former, pipelines={}, actor={}) != replace(self, pipelines={}, actor={}):
+            return self
+        return replace(self, pipelines={**former.pipelines, **self.pipelines})
 
     def differences(self, submission: Mapping[str, Any]) -> Iterator[str]:
         """Yield everything in which a submission is not what was released."""

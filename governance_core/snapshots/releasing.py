@@ -7,16 +7,17 @@ which a production run is compared with when it is submitted; a run of it takes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zenml.models import PipelineRunResponse
+from zenml.utils.dashboard_utils import get_run_url
 
 from governance_core.core import Refused, UsageError, Violation
 from governance_core.lifecycle.case import Case
 from governance_core.lifecycle.eligibility import eligible
-from governance_core.lifecycle.running import configured_for, settled, submit
+from governance_core.lifecycle.running import configured_for, ended, enter, settled, submit
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.inspection import importable, named_pipelines
 from governance_core.pipelines.submission import collect
@@ -24,6 +25,7 @@ from governance_core.project import load_project, repository_state
 from governance_core.registry.chains import find_model_id
 from governance_core.registry.releases import Release, newest_release, record_release
 from governance_core.registry.versions import ModelVersion
+from governance_core.snapshots import server
 from governance_core.snapshots.checkout import run_elsewhere
 
 Say = Callable[[str], None]  # takes a line for people while something long goes on
@@ -58,7 +60,8 @@ def create(
         unless_trained: do nothing where a version that may go to this stage was trained from the same files.
 
     Raises:
-        UsageError: if a pipeline, the configuration, the stack or a model version that is read does not exist.
+        UsageError: if a pipeline, the configuration, the stack, a model version that is read or, in the mode ``pro``, a
+            server that runs snapshots does not exist.
         Refused: if the working tree is not clean, or the pipeline is refused at submission.
         RunFailed: if a run failed.
     """
@@ -66,44 +69,53 @@ def create(
         return Outcome(f"version {version.number} was trained from these files; nothing was done")
     with importable(root / "src"):
         pipelines = _pipelines(root, names)
-        release = _release(root, pipelines, environment)
+        release = _release(root, pipelines, environment, say)
         said = f"{', '.join(names)} of commit {release.commit[:12]} was released to {environment}"
         if not run:
             return Outcome(said, release)
         say(said)
-        return _run_here(root, pipelines, release)
+        return _on_server(root, release, names, say) if release.mode == "pro" else _in_place(root, release, pipelines)
 
 
-def run(root: Path, name: str, environment: str, *, if_released: bool = False) -> Outcome:
+def run(root: Path, name: str, environment: str, say: Say, *, if_released: bool = False) -> Outcome:
     """Run a pipeline of the newest release to an environment.
 
     Args:
         root: the project's folder.
         name: the pipeline's, as run.py takes it.
         environment: local, staging or production.
+        say: is told what was started, while it goes on.
         if_released: where nothing was released yet do nothing, and say so.
 
     Raises:
-        UsageError: if there is no such release, or its commit is not in this repository.
+        UsageError: if there is no such release, or its commit or its snapshot is not there any more.
         Refused: if the pipeline is refused at submission.
         RunFailed: if the run failed.
     """
     project = load_project(root)
     release = newest_release(project.project_slug, environment)
+    again = f"`governance snapshot create --pipeline {name} --environment {environment}` releases it"
     if release is None:
         nothing = f"nothing was released to {environment} yet"
         if if_released:
             return Outcome(f"{nothing}, so nothing was run")
-        raise UsageError(
-            f"{nothing}; `governance snapshot create --pipeline {name} --environment {environment}` does it"
-        )
+        raise UsageError(f"{nothing}; {again}")
     if name not in release.pipelines:
-        raise UsageError(f"{name} is not in the newest release to {environment}; it has {_listed(release.pipelines)}")
+        there = _listed(release.pipelines)
+        raise UsageError(f"{name} is not in the newest release to {environment}, which has {there}; {again}")
+    if release.mode != project.snapshot_mode:
+        raise UsageError(
+            f"the newest release to {environment} has the mode {release.mode}, and snapshot_mode is now "
+            f"{project.snapshot_mode}; {again}"
+        )
+    if release.mode == "pro":
+        enter(environment, root)
+        return _on_server(root, release, [name], say)
     if repository_state(root).commit != release.commit:
         code = run_elsewhere(root, release.commit, name, environment)
         return Outcome(f"{name} of commit {release.commit[:12]} ended with exit code {code}", release, exit_code=code)
     with importable(root / "src"):
-        return _run_here(root, _pipelines(root, [name]), release)
+        return _in_place(root, release, _pipelines(root, [name]))
 
 
 def _trained(root: Path, environment: str) -> ModelVersion | None:
@@ -125,19 +137,47 @@ def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment: str) -> Release:
-    configured = [configured_for(pipeline, environment, root) for pipeline in pipelines.values()]
-    submission = collect(root, configured[0].config_file)
+def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment: str, say: Say) -> Release:
+    pro = load_project(root).snapshot_mode == "pro"
+    if pro:
+        server.require_server()
+    configured = {name: configured_for(pipeline, environment, root) for name, pipeline in pipelines.items()}
+    if pro:
+        server.require_stack()
+    submission = collect(root, next(iter(configured.values())).config_file)
     if not submission["repository"]["clean"]:
         message = "the working tree has changes that no commit holds; commit them first"
         raise Refused(f"a release to {environment}", [Violation("dirty-tree", message)])
+    slug = submission["project"]["slug"]
+    former = newest_release(slug, environment)
     release = Release.of(submission, dict.fromkeys(pipelines))
-    record_release(submission["project"]["slug"], release)
+    if pro:
+        before = former.pipelines if former else {}
+        made = {
+            name: server.make_snapshot(pipeline, environment, release.commit, before.get(name), say)
+            for name, pipeline in configured.items()
+        }
+        release = replace(release, pipelines=made)
+    release = release.joined(former)
+    record_release(slug, release)
     return release
 
 
-def _run_here(root: Path, pipelines: Mapping[str, GovernedPipeline], release: Release) -> Outcome:
+def _on_server(root: Path, release: Release, names: Sequence[str], say: Say) -> Outcome:
+    runs = []
     with settled(root):
-        runs = [submit(pipeline, release.environment, root) for pipeline in pipelines.values()]
-    made = tuple(run for run in runs if run)
-    return Outcome("; ".join(f"run {run.name} is {run.status.value}" for run in made), release, made)
+        for name in names:
+            run = server.start(str(release.pipelines[name]))
+            say(f"{name} runs as {run.name}: {get_run_url(run) or run.id}")
+            runs.append(ended(run))
+    return _ran(release, runs)
+
+
+def _in_place(root: Path, release: Release, pipelines: Mapping[str, GovernedPipeline]) -> Outcome:
+    with settled(root):
+        submitted = [submit(pipeline, release.environment, root) for pipeline in pipelines.values()]
+        return _ran(release, [ended(run) for run in submitted if run])
+
+
+def _ran(release: Release, runs: Sequence[PipelineRunResponse]) -> Outcome:
+    return Outcome("; ".join(f"run {run.name} is {run.status.value}" for run in runs), release, tuple(runs))

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.command_line import Governance
-from support.scratch import Scratch
+from support.rendering import edit
+from support.scratch import Scratch, scratch_project
 from support.trained import journal
+from zenml.client import Client
+from zenml.enums import ExecutionStatus
+
+from governance_core.core import Refused, file_digest, version
+from governance_core.lifecycle import settle
+from governance_core.lifecycle.running import RunFailed, ended, submit
 
 
 @pytest.fixture
@@ -24,6 +35,9 @@ def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
     return scratch
 
 
+RELEASES_OTHER = "`governance snapshot create --pipeline other --environment production` releases it\n"
+
+
 def releases(scratch: Scratch) -> list[dict[str, Any]]:
     """Return what the journal says was released."""
     return [dict(event.body) for event in journal(scratch) if event.kind == "release"]
@@ -35,8 +49,6 @@ def create(governance: Governance, *options: str, environment: str = "production
 
 
 def test_a_release_records_what_decides_about_its_runs(project: Scratch, governance: Governance) -> None:
-    from governance_core.core import file_digest, version
-
     project.write("uv.lock", "locked\n")
     project.commit()
     code, out, _ = create(governance, "--json")
@@ -70,8 +82,6 @@ def test_an_unknown_pipeline_is_named_with_those_that_exist(project: Scratch, go
 
 
 def test_a_release_to_staging_is_run_and_settled_at_once(project: Scratch, governance: Governance) -> None:
-    from zenml.client import Client
-
     code, out, err = create(governance, "--run", "--json", environment="staging")
     assert code == 0, err
     (run,) = json.loads(out)["runs"]
@@ -82,9 +92,6 @@ def test_a_release_to_staging_is_run_and_settled_at_once(project: Scratch, gover
 
 
 def test_a_production_run_that_differs_from_the_release_is_refused(project: Scratch, governance: Governance) -> None:
-    from governance_core.core import Refused
-    from governance_core.lifecycle.running import submit
-
     with pytest.raises(Refused, match="not-released: nothing was released to production yet; `governance snapshot"):
         submit(project.module.training, "production", project.root)
     create(governance)
@@ -128,7 +135,10 @@ def test_a_run_of_what_was_never_released_is_wrong_usage_unless_it_is_allowed(go
     )
     create(governance)
     code, _, err = governance("snapshot", "run", "--pipeline", "other", "--environment", "production")
-    assert (code, err) == (2, "error: other is not in the newest release to production; it has training\n")
+    assert (code, err) == (
+        2,
+        "error: other is not in the newest release to production, which has training; " + RELEASES_OTHER,
+    )
 
 
 def test_what_is_checked_out_and_released_runs_in_place(project: Scratch, governance: Governance) -> None:
@@ -137,3 +147,104 @@ def test_what_is_checked_out_and_released_runs_in_place(project: Scratch, govern
     assert code == 0
     assert [run["status"] for run in json.loads(out)["runs"]] == ["completed"]
     assert not (project.root / "build").exists()
+
+
+def test_another_commit_runs_in_a_checkout_of_its_own_whose_exit_code_is_passed_on(
+    project: Scratch, governance: Governance
+) -> None:
+    project.write("Makefile", f"setup:\n\tmkdir -p .venv/bin && ln -sf {sys.executable} .venv/bin/python\n")
+    project.write("run.py", "import sys\nprint(sys.argv[1:])\nsys.exit(3)\n")
+    project.write(".gitignore", "__pycache__/\n.zen/\nbuild/\n.venv/\n")
+    project.commit()
+    released = project.git("rev-parse", "HEAD")
+    create(governance)
+    project.write("run.py", "raise SystemExit(0)\n")
+    project.commit()
+
+    folder = project.root / "build/releases" / released[:12]
+    for _ in range(2):
+        code, out, _ = governance("snapshot", "run", "--pipeline", "training", "--environment", "production", "--json")
+        assert code == 3
+        assert json.loads(out)["said"] == f"training of commit {released[:12]} ended with exit code 3"
+        assert subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=folder, text=True).strip() == released
+    shutil.rmtree(folder)
+    assert governance("snapshot", "run", "--pipeline", "training", "--environment", "production")[0] == 3
+    project.write(f"build/releases/{released[:12]}/Makefile", "setup:\n\tfalse\n")
+    code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", "production")
+    assert code == 1
+    assert f"`make setup` failed in {folder}; nothing was run" in err
+
+
+def test_a_shallow_clone_without_the_released_commit_is_told_how_to_get_it(
+    project: Scratch, governance: Governance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(governance)
+    released = project.git("rev-parse", "HEAD")
+    project.write("notes.txt", "new")
+    project.commit()
+    project.git("clone", "--quiet", "--depth=1", f"file://{project.root}", str(tmp_path / "shallow"))
+    monkeypatch.chdir(tmp_path / "shallow")
+    code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", "production")
+    assert code == 2
+    assert f"does not have commit {released}; fetch the whole history (fetch-depth: 0 or" in err
+
+
+def test_on_a_local_store_nothing_is_released_in_the_mode_pro(
+    store: Path, tmp_path: Path, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del store
+    monkeypatch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
+    with scratch_project(tmp_path / "pro", snapshot_mode="pro") as scratch:
+        scratch.add("pipelines", "")
+        monkeypatch.chdir(scratch.root)
+        code, _, err = create(governance)
+        assert releases(scratch) == []
+    assert code == 2
+    assert "snapshots are run by a server of ZenML Pro; this is a local store: set ZENML_STORE_URL and" in err
+
+
+def test_a_release_of_the_other_mode_is_not_run(project: Scratch, governance: Governance) -> None:
+    create(governance)
+    edit(project.root / "governance/project.yaml", 'snapshot_mode: "oss"', 'snapshot_mode: "pro"')
+    code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", "production")
+    assert code == 2
+    assert "the newest release to production has the mode oss, and snapshot_mode is now pro; `governance" in err
+
+
+def test_pipelines_released_one_by_one_from_one_commit_are_one_release(
+    project: Scratch, governance: Governance
+) -> None:
+    del sys.modules[f"{project.package}.pipelines"]
+    project.add("pipelines", "@governed_pipeline\ndef reading():\n    load()\n")
+    create(governance)
+    governance("snapshot", "create", "--pipeline", "reading", "--environment", "staging")
+    governance("snapshot", "create", "--pipeline", "reading", "--environment", "production")
+    assert [sorted(release["pipelines"]) for release in releases(project)] == [
+        ["training"],
+        ["reading"],
+        ["reading", "training"],
+    ]
+    project.write("notes.txt", "new")
+    project.commit()
+    create(governance)
+    assert sorted(releases(project)[-1]["pipelines"]) == ["training"]
+
+
+def test_a_run_that_ended_before_its_first_step_says_why(project: Scratch) -> None:
+    run = submit(project.module.training, "staging", project.root)
+    assert run
+    assert run.body
+    run.body.status, run.body.status_reason = ExecutionStatus.FAILED, "the image is gone"
+    with pytest.raises(RunFailed, match="the run of pipeline 'training' failed\nthe image is gone") as failure:
+        ended(run)
+    assert failure.value.exit_code == 1
+
+
+def test_a_run_that_nobody_will_end_is_not_waited_for(project: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = submit(project.module.training, "staging", project.root)
+    assert run
+    assert run.body
+    run.body.status = ExecutionStatus.RUNNING
+    monkeypatch.setattr(settle, "process_state", lambda _: "dead")
+    with pytest.raises(RunFailed, match="is lost: nobody is running it any more"):
+        ended(run)
