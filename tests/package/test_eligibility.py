@@ -200,10 +200,11 @@ def test_governed_files_that_differ_in_the_run_or_now(scratch: Scratch) -> None:
     [
         ("validate_data_quality", "max_missing_fraction", 0.9),
         ("validate_model_performance", "governance", None),
+        ("train", "depth", 9),
         ("record_evidence", "submission", {"repository": {"clean": True, "commit": None, "tree": None}}),
     ],
 )
-def test_parameters_of_a_gate_or_of_evidence_that_were_overridden(
+def test_parameters_of_a_gate_or_of_another_step_that_were_overridden(
     scratch: Scratch, monkeypatch: pytest.MonkeyPatch, step: str, parameter: str, value: Any
 ) -> None:
     governed = GovernedPipeline._governed

@@ -109,6 +109,21 @@ def test_a_production_run_that_differs_from_the_release_is_refused(project: Scra
     assert differences[0] == f"commit is {project.git('rev-parse', 'HEAD')}, and {released} was released"
 
 
+def test_a_production_run_with_a_configuration_from_elsewhere_is_refused(
+    project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    create(governance)
+    monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", "production")
+    elsewhere = tmp_path / "production.yaml"
+    elsewhere.write_text("parameters: {rows: 300}")
+    before = Client().list_pipelines().total
+    with pytest.raises(Refused, match="not-released: config is sha256:"):
+        project.module.training.with_options(config_path=str(elsewhere))()
+    with pytest.raises(Refused, match="not-released: config is None, and sha256:"):
+        project.module.training()
+    assert Client().list_pipelines().total == before, "nothing was registered"
+
+
 def test_nothing_is_trained_twice_from_the_same_files(project: Scratch, governance: Governance) -> None:
     arguments = ("--run", "--unless-trained", "--json")
     assert json.loads(create(governance, *arguments, environment="staging")[1])["runs"]
