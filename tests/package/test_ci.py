@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support.command_line import Governance
-from support.forge import TOKEN, Enter, Forge
+from support.forge import REPOSITORY, TOKEN, Enter, Forge
+from support.servers import free_port
 
 from governance_core import ci
+from governance_core.ci.api import Api
+from governance_core.ci.forge import repository_of
 from governance_core.core import UsageError
 
 # GitHub's and GitLab's own CI, and Jenkins with a repository on either.
@@ -67,9 +72,82 @@ def test_outside_of_ci_there_is_no_forge(monkeypatch: pytest.MonkeyPatch, govern
     assert "needs a CI run" in err
 
 
-def test_a_token_is_never_shown(forge: Forge, enter: Enter) -> None:
+@pytest.mark.parametrize(
+    ("address", "repository"),
+    [
+        ("https://github.com/acme/tumours.git", "acme/tumours"),
+        ("https://ci:secret@gitlab.example.com:8443/group/part/tumours", "group/part/tumours"),
+        ("git@github.com:acme/tumours.git", "acme/tumours"),
+        ("ssh://git@gitlab.example.com:2222/group/part/tumours.git/", "group/part/tumours"),
+    ],
+)
+def test_jenkins_knows_the_repository_by_the_address_it_was_cloned_from(address: str, repository: str) -> None:
+    assert repository_of(address) == repository
+
+
+@pytest.mark.parametrize(
+    ("system", "missing"),
+    [
+        ("github", "GITHUB_TOKEN"),
+        ("github", "GITHUB_REPOSITORY"),
+        ("gitlab", "TEMPLATE_UPDATE_TOKEN"),
+        ("gitlab", "CI_PROJECT_ID"),
+        ("jenkins", "TEMPLATE_UPDATE_TOKEN"),
+        ("jenkins", "FORGE_API_URL"),
+        ("jenkins", "GIT_URL"),
+    ],
+)
+def test_a_missing_variable_is_named(enter: Enter, monkeypatch: pytest.MonkeyPatch, system: str, missing: str) -> None:
+    enter(system)
+    monkeypatch.setenv(missing, " ")
+    with pytest.raises(UsageError, match=f"the environment variable {missing} is missing or empty"):
+        ci.forge()
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 422])
+def test_a_token_is_shown_to_nobody_whatever_the_answer(forge: Forge, enter: Enter, status: int) -> None:
     enter("github")
-    forge.refused = {"/issues": 403}
-    with pytest.raises(UsageError, match=r"GITHUB_TOKEN .* `issues: write`") as refused:
+    forge.refused = {"/issues": status}
+    with pytest.raises(UsageError) as refused:
         ci.forge().issue("monitoring", "Drift", "0.4")
-    assert TOKEN not in str(refused.value)
+    assert str(status) in str(refused.value)
+    assert ("GITHUB_TOKEN" in str(refused.value)) == (status in (401, 403, 404))
+    assert "`issues: write`" in str(refused.value) or status in (302, 422)
+    assert TOKEN not in f"{refused.value!r} {ci.forge()._api!r}"
+
+
+def test_the_token_wins_against_a_password_in_netrc(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    enter("github")
+    assert ci.forge().issue("monitoring", "Drift", "0.4")
+
+
+def test_what_only_reads_is_tried_again_and_what_writes_is_not(forge: Forge, enter: Enter) -> None:
+    enter("github")
+    forge.busy = 2
+    assert ci.forge().issue("monitoring", "Drift", "0.4")
+    writes = Api(forge.url, "Authorization", f"Bearer {TOKEN}", "GITHUB_TOKEN")
+    forge.requests, forge.busy = [], 1
+    with pytest.raises(UsageError, match=r"was answered with 503: .*busy"):
+        writes.send("POST", f"/repos/{REPOSITORY}/issues", {"title": "x", "body": "x"}, right="none")
+    assert len(forge.requests) == 1
+
+
+def test_a_server_that_nobody_reaches_is_named(enter: Enter) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    enter("github", GITHUB_API_URL=address)
+    with pytest.raises(UsageError, match=f"GET {address}/repos/acme/tumours/issues got no answer"):
+        ci.forge().issue("monitoring", "Drift", "0.4")
+
+
+def test_a_text_that_the_forge_would_not_take_is_shortened(forge: Forge, enter: Enter) -> None:
+    enter("github", 12)
+    ci.forge().comment("report", "x" * 100_000)
+    [comment] = forge.comments
+    assert len(comment) < 65_536
+    assert comment.endswith("(shortened: the job's log has it all)")

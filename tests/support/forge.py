@@ -46,6 +46,7 @@ class Forge:
         approvals: login, environment and state of each review of the run, or approval of GitLab's deployment.
         player: the user of GitLab's job.
         at: when the run was created, its approvals were given and its job was started; now where it is None.
+        busy: how many of the next requests are answered with 503.
         refused: statuses by regular expressions of the paths that are answered with them.
         requests: method and path of everything that was asked.
     """
@@ -56,6 +57,7 @@ class Forge:
         self.at: str | None = None
         self.issues: list[Item] = []
         self.change_requests = [Item(CHANGE_REQUEST, "A change", "", branch="change", base="main")]
+        self.busy = 0
         self.refused: dict[str, int] = {}
         self.requests: list[tuple[str, str]] = []
 
@@ -127,6 +129,8 @@ class Forge:
                 status, found = outer._answer(self.command, self.path, dict(self.headers), body)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                if 300 <= status < 400:
+                    self.send_header("Location", f"{outer.url}/elsewhere")
                 self.end_headers()
                 self.wfile.write(json.dumps(found).encode())
 
@@ -151,6 +155,9 @@ class Forge:
         url = urlsplit(address)
         asked = dict(parse_qsl(url.query))
         self.requests.append((method, url.path))
+        if self.busy:
+            self.busy -= 1
+            return 503, {"message": "busy"}
         for pattern, status in self.refused.items():
             if re.search(pattern, url.path):
                 return status, {"message": "refused"}
