@@ -16,17 +16,17 @@ KEYWORDS = {"default", "stages", "variables", "workflow"}
 EVENTS: dict[str, dict[str, str]] = {
     "change-request": {
         "CI_PIPELINE_SOURCE": "merge_request_event",
-        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_IID": "12",
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
-        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1217",
-        "CI_MERGE_REQUEST_PROJECT_ID": "1217",
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "42",
+        "CI_MERGE_REQUEST_PROJECT_ID": "42",
     },
     "fork": {
         "CI_PIPELINE_SOURCE": "merge_request_event",
-        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_IID": "12",
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
         "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99",
-        "CI_MERGE_REQUEST_PROJECT_ID": "1217",
+        "CI_MERGE_REQUEST_PROJECT_ID": "42",
     },
     "merge": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main"},
     "release": {"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1.2.0"},

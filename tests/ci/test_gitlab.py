@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 from ci.gitlab_jobs import EVENTS, commands, configuration, holds, jobs, real_jobs, schedule
-from support.ci_project import job_environment
+from support.ci_project import CIProjects, job_environment
+from support.forge import JOB_ID, REPOSITORY, TOKEN, Forge
 from support.jobs import listed_jobs
 from support.node import module, node
-from support.rendering import ROOT, edit, git, project_copy, render
+from support.rendering import ROOT, commit_all, edit, git, project_copy, render
 from support.servers import program
+from support.zenml_server import ZenMLServer
+
+from governance_core.registry import chains
 
 BIN = Path(sys.executable).parent
 STATE = "build/gitlab-ci-local"  # which git ignores
 HIGH = {"ci": "gitlab", "risk_tier": "high"}
+JOB = f"https://gitlab.example.com/{REPOSITORY}/-/jobs/{JOB_ID}"
 SCHEDULED = {
     "batch-inference": ["batch-inference", "alert"],
     "monitor": ["monitor", "report-monitoring", "alert"],
@@ -35,16 +46,25 @@ EXPECTED = {
 }
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What a job did: the exit code of its script, and its log."""
+
+    code: int
+    log: str
+
+
 @dataclass
 class GitLab:
     """GitLab with one project and a runner: gitlab-ci-local, whose jobs run in the work tree ``root``.
 
-    ``variables`` are the project's: by name and scope, as the settings of GitLab hold them.
+    What it keeps stands below ``home``; ``predefined`` is what GitLab sets in every job, and ``machine`` the runner.
     """
 
     root: Path
     home: Path
-    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    predefined: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, str] = field(default_factory=job_environment)
 
     def listed(self, event: dict[str, str]) -> list[str]:
         """Return the names of the jobs of a pipeline."""
@@ -57,22 +77,50 @@ class GitLab:
         done = self._call("--list-json", event=EVENTS["change-request"])
         return done.stderr if done.returncode else ""
 
+    def set_variables(self, **values: str) -> None:
+        """Give the project the variables that docs/ci.md sets, each in the scopes that it says."""
+        scopes: dict[str, dict[str, str]] = {}
+        for name, scope in documented_variables(self.root):
+            scopes.setdefault(name, {})[scope] = values[name]
+        file = self.home / STATE / "variables.yml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump({"global": {name: {"values": found} for name, found in scopes.items()}}))
+
+    def run(self, *jobs: str, event: dict[str, str], by: str = "ada", **variables: str) -> dict[str, Ran]:
+        """Run jobs of a pipeline, or without names all that nobody must start by hand; return those that ran."""
+        # A pipeline by names is one whose jobs were started by hand.
+        given = {"GITLAB_USER_LOGIN": by} | ({"CI_JOB_MANUAL": "true"} if "CI_COMMIT_TAG" in event and jobs else {})
+        done = self._call(*jobs, event=event | given | variables)
+        ended = re.findall(
+            r"^(?!pipeline )(\S+) +finished in (?:.*FAIL (\d+))?", done.stdout + done.stderr, re.MULTILINE
+        )
+        assert ended or not jobs, done.stdout + done.stderr
+        logs = self.root / STATE / "output"
+        return {job: Ran(int(code or 0), (logs / f"{job}.log").read_text(encoding="utf-8")) for job, code in ended}
+
     def _call(self, *arguments: str, event: dict[str, str]) -> subprocess.CompletedProcess[str]:
         program("rsync")
-        kept = {"CI_COMMIT_BRANCH"} & event.keys()
-        given = [f"--variable={name}={value}" for name, value in event.items()]
-        unset = [] if kept else ["--unset-variable=CI_COMMIT_BRANCH"]
+        set_ = self.predefined | {"CI_PROJECT_DIR": str(self.root)} | event
         command = [node(), module("gitlab-ci-local/dist/index.js"), f"--home={self.home}", f"--state-dir={STATE}"]
-        command += ["--force-shell-executor", "--ignore-predefined-vars", ",".join(event), *given, *unset, *arguments]
+        command += ["--force-shell-executor", "--ignore-predefined-vars", ",".join(set_)]
+        command += [f"--variable={name}={value}" for name, value in set_.items()]
+        command += [] if "CI_COMMIT_BRANCH" in event else ["--unset-variable=CI_COMMIT_BRANCH"]
         return subprocess.run(
-            command, cwd=self.root, env=job_environment(), capture_output=True, text=True, check=False
+            [*command, *arguments], cwd=self.root, env=self.machine, capture_output=True, text=True, check=False
         )
 
 
-def gitlab(root: Path, home: Path) -> GitLab:
+def documented_variables(project: Path) -> list[tuple[str, str]]:
+    """Return name and scope of each variable that docs/ci.md sets."""
+    page = (project / "docs/ci.md").read_text(encoding="utf-8")
+    commands = [shlex.split(line) for line in re.findall(r"^glab variable set (.*)", page, re.MULTILINE)]
+    return [(words[0], words[words.index("--scope") + 1]) for words in commands]
+
+
+def gitlab(root: Path, home: Path, predefined: dict[str, str] | None = None, **machine: str) -> GitLab:
     """Return GitLab with a project that stands in a folder."""
-    git(root, "remote", "add", "gcl-origin", "https://gitlab.example.com/acme/tumour-diagnosis.git")
-    return GitLab(root, home)
+    git(root, "remote", "add", "gcl-origin", "https://gitlab.example.com/acme/tumours.git")
+    return GitLab(root, home, predefined or {}, job_environment() | machine)
 
 
 @pytest.fixture
@@ -194,3 +242,207 @@ def test_an_unquoted_variable_in_a_shell_block_is_found(tmp_path: Path) -> None:
     (finding,) = shell_findings(project)
     assert finding.startswith("rollback: ")
     assert "SC2086" in finding
+
+
+def test_each_job_is_given_what_it_needs_and_training_no_token_that_may_write() -> None:
+    project = render(**HIGH)
+    documented = documented_variables(project)
+    given = {
+        name: {variable for variable, scope in documented if fnmatch(job.get("environment", {}).get("name", ""), scope)}
+        for name, job in real_jobs(project).items()
+    }
+    for job in jobs(project):
+        stack = {f"ZENML_{job.zenml.upper()}_STACK"} if job.zenml else set()
+        server = {"ZENML_STORE_URL"} if job.zenml is not None else set()
+        token = {"TEMPLATE_UPDATE_TOKEN"} if job.writes else set()
+        assert job.secrets | stack | server | token <= given[job.name], job.name
+    assert {name for name, variables in given.items() if not variables} == {"test", "check", "fork"}
+    assert {name for name, variables in given.items() if "TEMPLATE_UPDATE_TOKEN" in variables} == {
+        *("report", "report-failed", "alert", "rollback"),
+        *(job for jobs in SCHEDULED.values() for job in jobs),
+    }
+
+
+def test_what_gitlab_lists_as_a_deployment_is_a_promotion() -> None:
+    found = {
+        name
+        for name, job in real_jobs(render(**HIGH)).items()
+        if "action" not in job.get("environment", {"action": ""})
+    }
+    assert found == {"promote-staging", "approve-production", "promote-production"}
+
+
+def test_what_looks_at_history_gets_all_of_it() -> None:
+    for name, job in real_jobs(render(**HIGH)).items():
+        looks = any(
+            words in command for command in commands(job) for words in ("--this-tree", "--branch", "snapshot run")
+        )
+        assert not looks or job["variables"]["GIT_DEPTH"] == "0", name
+
+
+def test_the_cache_is_nothing_that_git_sees_and_the_image_is_one_release(tmp_path: Path) -> None:
+    """A tree with files of its own is not released."""
+    project = project_copy(tmp_path / "project", ci="gitlab")
+    default = configuration(project / ".gitlab-ci.yml")["default"]
+    for path in default["cache"]["paths"]:
+        git(project, "check-ignore", "--quiet", f"{path}/file")
+    assert re.fullmatch(r"python:3\.\d+\.\d+-[a-z]+", default["image"])
+
+
+# ------------------------------------------------------------------------------------------------- jobs that really run
+
+
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    """Return the stand-in of GitLab's API."""
+    with Forge() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def project(
+    ci_project: CIProjects, zenml_server: ZenMLServer, forge: Forge, tmp_path_factory: pytest.TempPathFactory
+) -> GitLab:
+    """Return GitLab with the real project, the server's variables in their scopes, and the API's address."""
+    home = tmp_path_factory.mktemp("gitlab")
+    root = ci_project("gitlab", risk_tier="high").root
+    server = zenml_server.env()
+    settings = {name for name, _ in documented_variables(root)}
+    api = {name: value for name, value in forge.environment("gitlab").items() if name not in settings}
+    # The machine's cache, where the file has one of the project's own, which GitLab fills.
+    predefined = api | {"UV_CACHE_DIR": os.environ["UV_CACHE_DIR"]}
+    found = gitlab(root, home, predefined, **{name: value for name, value in server.items() if name not in settings})
+    found.set_variables(**server, TEMPLATE_UPDATE_TOKEN=TOKEN)
+    return found
+
+
+@pytest.fixture(scope="module")
+def merge_request(project: GitLab) -> dict[str, Ran]:
+    """Return what the jobs of a merge request of ada's did."""
+    git(project.root, "switch", "--quiet", "--create", "change")
+    edit(project.root / "configs/staging.yaml", "n_estimators: 100", "n_estimators: 30")
+    for slow in ("test_monitoring.py", "test_training.py"):  # they are run elsewhere; here it matters that some are
+        (project.root / "tests" / slow).unlink()
+    commit_all(project.root, "Train with fewer trees")
+    return project.run(event=EVENTS["change-request"], by="ada")
+
+
+@pytest.fixture(scope="module")
+def merged(project: GitLab, merge_request: dict[str, Ran]) -> dict[str, Ran]:
+    """Return what the jobs did that follow when it is merged."""
+    assert merge_request["train"].code == 0
+    git(project.root, "switch", "--quiet", "main")
+    git(project.root, "merge", "--quiet", "--ff-only", "change")
+    git(project.root, "push", "--quiet", "origin", "main")
+    return project.run("train-merged", "promote-staging", event=EVENTS["merge"], by="grace")
+
+
+@pytest.fixture(scope="module")
+def released(project: GitLab, forge: Forge, merged: dict[str, Ran]) -> dict[str, Ran]:
+    """Return what the jobs of a tag did that grace and then hedy started."""
+    assert merged["promote-staging"].code == 0
+    done = {}
+    for forge.player, job in (("grace", "approve-production"), ("hedy", "promote-production")):
+        done |= project.run(job, event=EVENTS["release"], by=forge.player)
+    return done
+
+
+def test_a_merge_request_trains_and_its_comment_shows_the_metrics_and_is_updated_in_place(
+    project: GitLab, merge_request: dict[str, Ran], forge: Forge
+) -> None:
+    assert {job: ran.code for job, ran in merge_request.items()} == dict.fromkeys(
+        ["test", "check", "train", "report"], 0
+    )
+    (comment,) = forge.comments
+    assert all(f"| {metric} | " in comment for metric in ("accuracy", "precision", "recall"))
+    assert f"| trained by | ada through ci (unverified) in {JOB} |" in comment
+    forge.change_requests[0].comments = {number: "outdated: " + text for number, text in enumerate(forge.comments, 1)}
+    assert project.run("report", event=EVENTS["change-request"])["report"].code == 0
+    assert forge.comments == [comment]
+
+
+@pytest.mark.usefixtures("merge_request")
+def test_a_failed_gate_fails_the_job_and_is_reported(project: GitLab, forge: Forge) -> None:
+    head = git(project.root, "rev-parse", "--abbrev-ref", "HEAD")
+    git(project.root, "switch", "--quiet", "--create", "strict")
+    edit(project.root / "governance.yaml", "max_missing_fraction: 0.05", "min_rows: 100000")
+    commit_all(project.root, "Ask for more rows than there are")
+    ran = project.run("train", "report-failed", event=EVENTS["change-request"])
+    git(project.root, "switch", "--quiet", head)
+    assert ran["train"].code == 3
+    assert "metric-min: rows = 569 must be at least 100000 (governance.yaml)" in ran["train"].log
+    assert ran["report-failed"].code == 0
+    assert "rows = 569 must be at least 100000" in forge.comments[0]
+
+
+def test_a_merge_takes_the_version_of_its_tree_to_staging_and_trains_nothing_twice(merged: dict[str, Ran]) -> None:
+    assert "version 1 was trained from these files; nothing was done" in merged["train-merged"].log
+    assert "version 1 went to staging" in merged["promote-staging"].log
+
+
+@pytest.mark.usefixtures("merged")
+def test_nobody_goes_to_production_without_a_person_that_gitlab_names(project: GitLab) -> None:
+    assert project.run(event=EVENTS["release"]) == {}, "nothing starts by itself"
+    refused = project.run("approve-production", event=EVENTS["release"], CI_JOB_MANUAL="")["approve-production"]
+    assert refused.code == 3
+    assert "nobody-approved: the CI system names nobody" in refused.log
+
+
+def test_a_tag_goes_to_production_when_two_people_started_it_and_the_ledger_says_so(
+    released: dict[str, Ran], zenml_server: ZenMLServer
+) -> None:
+    assert "it has 1 of 2 approvals" in released["approve-production"].log
+    assert "version 1 went to production" in released["promote-production"].log
+    with zenml_server.connected():
+        events = [event for event in chains.journal("tumour-diagnosis").events() if event.kind == "approval"]
+    assert [event.body["actor"]["id"] for event in events] == ["grace", "hedy"]
+    assert {event.body["actor"]["ci_run"] for event in events} == {JOB}
+
+
+@pytest.mark.usefixtures("released")
+@pytest.mark.parametrize("job", ["batch-inference", "monitor", "settle"])
+def test_a_schedule_does_what_its_variable_says(job: str, project: GitLab) -> None:
+    ran = project.run(event=schedule(job))
+    assert {name: done.code for name, done in ran.items()} == dict.fromkeys(SCHEDULED[job][:-1], 0)
+
+
+def test_a_scheduled_job_that_fails_keeps_one_issue_open(project: GitLab, forge: Forge) -> None:
+    for _ in range(2):
+        ran = project.run(event=schedule("settle"), ZENML_STORE_URL="")
+        assert (ran["settle"].code, ran["alert"].code) == (2, 0)
+    assert [issue.title for issue in forge.open_issues if "settle" in issue.title] == [
+        "The scheduled job settle failed"
+    ]
+
+
+@pytest.mark.usefixtures("released")
+def test_the_reason_of_a_rollback_is_text_whatever_it_holds(
+    project: GitLab, zenml_server: ZenMLServer, tmp_path: Path
+) -> None:
+    reason = f"alarms; $(touch {tmp_path}/run) `touch {tmp_path}/run` 'on' \"healthy\" * patients"
+    ran = project.run(event=EVENTS["manual"] | {"REASON": reason}, by="hedy")["rollback"]
+    assert ran.code == 3
+    assert "nothing-before: the ledger knows no version that was in production before" in ran.log
+    with zenml_server.connected():
+        *_, refusal = chains.journal("tumour-diagnosis").events()
+    assert refusal.body["reason"] == reason
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("lack", "said"),
+    [
+        ({"ZENML_STORE_URL": ""}, "not set: ZENML_STORE_URL"),
+        ({"ZENML_STORE_URL": "http://127.0.0.1:1"}, "no server answers, correct ZENML_STORE_URL"),
+        ({"ZENML_STORE_API_KEY": "ZENKEY_wrong"}, "the ZenML server refuses ZENML_STORE_API_KEY"),
+        ({"ZENML_STAGING_STACK": "stagign"}, "ZENML_STAGING_STACK: no stack 'stagign'"),
+    ],
+)
+def test_a_job_says_first_what_it_lacks_and_shows_no_secret(
+    lack: dict[str, str], said: str, project: GitLab, zenml_server: ZenMLServer
+) -> None:
+    ran = project.run("train", event=EVENTS["change-request"], **lack)["train"]
+    assert ran.code == 2
+    assert said in ran.log
+    assert "make setup" not in ran.log
+    assert not any(secret in ran.log for secret in (zenml_server.key, TOKEN, "ZENKEY_wrong"))
