@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Take the next release of the platform on a branch of its own, and open a change request for it.
 
-Needs TEMPLATE_UPDATE_TOKEN; docs/ci.md says which rights. Exits with 3 where the update meets the team's edits.
+Needs TEMPLATE_UPDATE_TOKEN; docs/ci.md says which rights. Exits with 3 where the update meets the
+team's edits.
 """
 
 import base64
@@ -13,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
-
 from governance_core.ci import forge
 from governance_core.core import GovernanceError, Refused, UsageError, Violation
 
@@ -23,8 +23,8 @@ IDENTITY = ("-c", "user.name=Platform update", "-c", "user.email=platform-update
 TEXT = """\
 `copier update` moved the platform's files to {release}, and `uv lock` followed.
 
-Nothing of the team's was changed beyond the merges that this diff shows. The checks of this change request tell whether the
-project still holds; the changes for teams are in the platform's changelog.
+Nothing of the team's was changed beyond the merges that this diff shows. The checks of this change
+request tell whether the project still holds; the changes for teams are in the platform's changelog.
 """
 
 
@@ -32,16 +32,19 @@ def main() -> None:
     """Update, unless this release was proposed before."""
     if not os.environ.get(TOKEN):
         raise UsageError(
-            f"{TOKEN} is not set: the token that the CI system gives to every job may not change the "
-            "files of the CI system, so the update needs one of its own; docs/ci.md says how to make it"
+            f"{TOKEN} is not set: the token that the CI system gives to every job may not change "
+            "the files of the CI system, so the update needs one of its own; docs/ci.md says how "
+            "to make it"
         )
     if run("git", "status", "--porcelain"):
-        raise UsageError("the working tree has changes, which the update would mix in: commit them first")
+        raise UsageError("the update would mix in what changed in the working tree: commit it first")
     os.environ.update(git_credentials())
-    run(uv(), "run", "--isolated", "--locked", "--only-group", "template", "copier", "update", "--defaults", "--quiet")
+    copier = ("run", "--isolated", "--locked", "--only-group", "template", "copier")
+    run(uv(), *copier, "update", "--defaults", "--quiet")
     if conflicts := run("git", "diff", "--name-only", "--diff-filter=U").split():
-        message = "both the team and the platform changed it; run `copier update` on a branch and merge by hand"
-        raise Refused("the update", [Violation("conflict", f"{path}: {message}") for path in conflicts])
+        what = "both the team and the platform changed it; run `copier update` and merge by hand"
+        violations = [Violation("conflict", f"{path}: {what}") for path in conflicts]
+        raise Refused("the update", violations)
     if not run("git", "status", "--porcelain"):
         print("up to date")
         return
@@ -51,7 +54,7 @@ def main() -> None:
 
 
 def propose(release: str, branch: str) -> str:
-    """Push the branch, unless it is there and somebody may work on it, and return the change request's address."""
+    """Push the branch, unless somebody may work on it, and return the change request's address."""
     title = f"Update the platform to {release}"
     if not run("git", "ls-remote", "--heads", remote(), branch):
         run("git", "switch", "--quiet", "--create", branch)
@@ -62,16 +65,16 @@ def propose(release: str, branch: str) -> str:
 
 
 def remote() -> str:
-    """Return origin's address without the user that a CI system wrote into it, whose token may not push this."""
+    """Return origin's address without the user of the CI system, whose token may not push this."""
     url = run("git", "remote", "get-url", "origin").strip()
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if is_https(url) else url
 
 
 def git_credentials() -> dict[str, str]:
-    """Return the variables that give git the token for origin's server, for push, template and package alike.
+    """Return the variables that give git the token for origin's server, in whatever it does there.
 
-    In the environment: an argument or an address would show it in the list of processes and in messages.
+    In the environment: an argument or an address would show it in the list of processes.
     """
     url = remote()
     if not is_https(url):

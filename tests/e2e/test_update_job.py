@@ -111,5 +111,5 @@ def test_edits_that_are_not_committed_are_not_mixed_with_the_update(project: Pat
     edit(project / "README.md", "## Start", "## Begin")
     refused = update()
     assert refused.returncode == 2
-    assert "commit them first" in refused.stderr
+    assert "commit it first" in refused.stderr
     assert git(project, "status", "--porcelain") == "M README.md"
