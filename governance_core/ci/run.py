@@ -16,6 +16,12 @@ LOGINS: dict[System, tuple[str, ...]] = {
     "gitlab": ("GITLAB_USER_LOGIN",),
     "jenkins": ("BUILD_USER_ID", "CHANGE_AUTHOR"),
 }
+# Their e-mail address, by which ZenML may know them.
+EMAILS: dict[System, tuple[str, ...]] = {
+    "github": (),
+    "gitlab": ("GITLAB_USER_EMAIL",),
+    "jenkins": ("BUILD_USER_EMAIL", "CHANGE_AUTHOR_EMAIL"),
+}
 URLS: dict[System, str] = {
     "github": "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
     "gitlab": "{CI_JOB_URL}",
@@ -27,11 +33,13 @@ URLS: dict[System, str] = {
 class CIRun:
     """One run of a CI system.
 
-    ``person`` is the login of who started it and ``url`` where it can be seen; None where the system does not say.
+    ``person`` is the login of who started it, ``email`` their address and ``url`` where the run can be seen; None where
+    the system does not say.
     """
 
     system: System
     person: str | None
+    email: str | None
     url: str | None
 
 
@@ -40,9 +48,12 @@ def current_run() -> CIRun | None:
     system = next((system for system, marker in MARKERS.items() if os.environ.get(marker)), None)
     if system is None:
         return None
-    person = next((os.environ[name] for name in LOGINS[system] if os.environ.get(name)), None)
     try:
         url = URLS[system].format_map(os.environ)
     except KeyError:
         url = None
-    return CIRun(system, person, url)
+    return CIRun(system, _first(LOGINS[system]), _first(EMAILS[system]), url)
+
+
+def _first(variables: tuple[str, ...]) -> str | None:
+    return next((os.environ[name] for name in variables if os.environ.get(name)), None)

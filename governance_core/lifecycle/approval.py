@@ -114,13 +114,15 @@ def approve(
     return Approved(case.model.name, chosen.number, events, forbidden, given, policy.approvals)
 
 
-def approvers(dossier: Dossier) -> dict[str, Event]:
+def approvers(dossier: Dossier) -> list[Event]:
     """Return the approvals that count, one a person: of these very artifacts, and by nobody who trained them."""
-    counted: dict[str, Event] = {}
+    trainer = _trainer(dossier)
+    counted: list[Event] = []
     for event in dossier.approvals:
-        person = Actor.from_dict(event.body["actor"]).person
-        if event.body["artifacts"] == dossier.artifacts and person != _trainer(dossier):
-            counted.setdefault(person, event)
+        actor = Actor.from_dict(event.body["actor"])
+        new = not any(actor.is_same(Actor.from_dict(one.body["actor"])) for one in counted)
+        if event.body["artifacts"] == dossier.artifacts and new and not (trainer and actor.is_same(trainer)):
+            counted.append(event)
     return counted
 
 
@@ -129,7 +131,7 @@ def missing_approvals(dossier: Dossier, policy: EffectivePolicy, version: ModelV
     given = approvers(dossier)
     if len(given) >= policy.approvals:
         return []
-    names = ", ".join(str(event.body["actor"]["id"]) for event in given.values()) or "nobody"
+    names = ", ".join(str(event.body["actor"]["id"]) for event in given) or "nobody"
     command = f"governance approve --version {version.number} --to-stage production"  # the one stage that it takes
     who = f"{len(given)} of {policy.approvals} approvals by distinct people ({names})"
     return [Violation("approvals", f"it has {who}; somebody who did not train it runs `{command}`")]
@@ -168,9 +170,10 @@ def _nobody(actor: Actor) -> Violation:
 
 
 def _violation(dossier: Dossier, actor: Actor, named: ci.Approver | None, arrived: datetime | None) -> Violation | None:
-    if actor.person == _trainer(dossier):
+    trainer = _trainer(dossier)
+    if trainer and actor.is_same(trainer):
         return Violation("own-approval", f"{actor.id} trained it; somebody else has to approve")
-    if actor.person in approvers(dossier):
+    if any(actor.is_same(Actor.from_dict(event.body["actor"])) for event in approvers(dossier)):
         return Violation("approved-twice", f"{actor.id} approved it already; somebody else has to approve")
     if named and named.when and arrived and named.when < arrived:
         message = f"{actor.id} may have approved at {named.when}, and it came to staging at {arrived}; release again"
@@ -178,5 +181,5 @@ def _violation(dossier: Dossier, actor: Actor, named: ci.Approver | None, arrive
     return None
 
 
-def _trainer(dossier: Dossier) -> str | None:
-    return Actor.from_dict(dossier.evidence.body["actor"]).person if dossier.evidence else None
+def _trainer(dossier: Dossier) -> Actor | None:
+    return Actor.from_dict(dossier.evidence.body["actor"]) if dossier.evidence else None

@@ -45,7 +45,7 @@ class Entry:
             "artifacts": self.dossier.artifacts,
             "approvals": [
                 {"actor": event.body["actor"], "at": event.at, "reason": event.body.get("reason")}
-                for event in approvers(self.dossier).values()
+                for event in approvers(self.dossier)
             ],
         }
 

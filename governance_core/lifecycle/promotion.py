@@ -80,7 +80,7 @@ def promote(
             "policy": policy.hash,
             "risk_tier": policy.risk_tier,
             "evidence": dossier.evidence and dossier.evidence.citation,
-            "approvals": [event.citation for event in approvers(dossier).values()],
+            "approvals": [event.citation for event in approvers(dossier)],
         }
         change = Change(action, chosen, to_stage, dossier.artifacts, details)
         return replace(decision, event=stages.change(state, change))

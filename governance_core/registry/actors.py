@@ -22,7 +22,7 @@ class Actor:
 
     ``verified`` is true where ZenML's server authenticated exactly this id. ``via`` says where the id comes from.
     ``service_account`` is the one that acted in the person's place, and ``ci_run`` the address of the CI run that it
-    acted in.
+    acted in. ``aliases`` are other names by which the person is known.
     """
 
     id: str
@@ -30,11 +30,12 @@ class Actor:
     via: str
     service_account: str | None = None
     ci_run: str | None = None
+    aliases: tuple[str, ...] = ()
 
-    @property
-    def person(self) -> str:
-        """What two actors are compared by: e-mail addresses and logins do not differ by case."""
-        return self.id.casefold()
+    def is_same(self, other: Actor) -> bool:
+        """Tell whether two actors share a name; e-mail addresses and logins do not differ by case."""
+        ours, theirs = ({name.casefold() for name in (actor.id, *actor.aliases)} for actor in (self, other))
+        return not ours.isdisjoint(theirs)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the actor as an event records it."""
@@ -49,6 +50,7 @@ class Actor:
             via=str(recorded.get("via", "")),
             service_account=recorded.get("service_account"),
             ci_run=recorded.get("ci_run"),
+            aliases=tuple(recorded.get("aliases", ())),
         )
 
     def __str__(self) -> str:
@@ -78,14 +80,18 @@ def _actor(root: Path, run: CIRun | None) -> Actor:
     if Client().zen_store.type == StoreType.REST:
         user = Client().active_user
         if user.is_service_account and run and run.person:
-            return Actor(run.person, verified=False, via=run.system, service_account=user.name)
-        return Actor(user.email or user.name, verified=True, via="zenml")
+            return replace(_person(run, run.person), service_account=user.name)
+        return Actor(user.email or user.name, verified=True, via="zenml", aliases=(user.name,) if user.email else ())
     if named := os.environ.get("GOVERNANCE_ACTOR", "").strip():
         return Actor(named, verified=False, via="GOVERNANCE_ACTOR")
     if run and run.person:
-        return Actor(run.person, verified=False, via=run.system)
+        return _person(run, run.person)
     if email := git_email(root):
         return Actor(email, verified=False, via="git")
     raise UsageError(
         "nobody can be named as the one who acts: set GOVERNANCE_ACTOR, or git's user.email (git config user.email ...)"
     )
+
+
+def _person(run: CIRun, login: str) -> Actor:
+    return Actor(login, verified=False, via=run.system, aliases=(run.email,) if run.email else ())

@@ -110,7 +110,7 @@ class TestActor:
         monkeypatch.setenv("GOVERNANCE_ACTOR", "ada@example.org")
         actor = current_actor(tmp_path)
         assert str(actor) == "ada@example.org (unverified)"
-        assert actor.person == Actor.from_dict(actor.as_dict() | {"id": "Ada@Example.org"}).person
+        assert actor.is_same(Actor.from_dict(actor.as_dict() | {"id": "Ada@Example.org"}))
 
     def test_else_git_does(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = tmp_path / "gitconfig"
@@ -122,6 +122,7 @@ class TestActor:
             "via": "git",
             "service_account": None,
             "ci_run": None,
+            "aliases": (),
         }
 
     def test_in_ci_the_person_who_started_the_job_acts(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -148,7 +149,16 @@ class TestActor:
         monkeypatch.setenv("GITLAB_USER_EMAIL", "ada@example.org")
         monkeypatch.setenv("GITLAB_USER_LOGIN", "ada")  # the name that GitLab's approvals have too
         on_server(monkeypatch, name="ci", email=None, is_service_account=True)
-        assert str(current_actor(tmp_path)) == "ada through ci (unverified)"
+        in_ci = current_actor(tmp_path)
+        assert str(in_ci) == "ada through ci (unverified)"
+
+        monkeypatch.delenv("GITLAB_CI")
+        on_server(monkeypatch, name="someone", email="Ada@example.org", is_service_account=False)
+        assert current_actor(tmp_path).is_same(Actor.from_dict(in_ci.as_dict()))  # by the address
+        on_server(monkeypatch, name="ADA", email="a.l@example.org", is_service_account=False)
+        assert current_actor(tmp_path).is_same(Actor.from_dict(in_ci.as_dict()))  # by the login
+        on_server(monkeypatch, name="grace", email="grace@example.org", is_service_account=False)
+        assert not current_actor(tmp_path).is_same(Actor.from_dict(in_ci.as_dict()))
 
     def test_nobody_is_a_wrong_use(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="GOVERNANCE_ACTOR"):

@@ -54,6 +54,7 @@ def test_on_github_the_reviewers_of_the_run_approve(
         "via": "github review",
         "service_account": None,
         "ci_run": run,
+        "aliases": [],
     }
     assert (ada["environment"], grace["environment"], grace["reason"]) == ("production-review", "production", "v1.0.0")
     assert run in governance("ledger", "log", "--limit", 1)[1]
