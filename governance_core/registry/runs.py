@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from zenml import Model
 from zenml.artifacts.utils import _get_artifact_store_from_response_or_from_active_stack as _artifact_store
 from zenml.client import Client
 from zenml.enums import ArtifactSaveType, ArtifactType, ExecutionStatus
@@ -21,6 +20,9 @@ from zenml.models import ArtifactVersionResponse, PipelineRunResponse, StepRunRe
 
 from governance_core.core import digest
 from governance_core.registry.sources import Role, platform_role
+
+if TYPE_CHECKING:
+    from zenml import Model
 
 GOVERNED = "governed"  # the tag of a governed run
 VERDICT_KEY = "governance.verdict"  # of a gate's step metadata; the model gate returns its verdict

@@ -21,6 +21,7 @@ from governance_core.lifecycle.running import configured_for, ended, enter, sett
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.inspection import importable, named_pipelines
 from governance_core.pipelines.submission import collect
+from governance_core.policy import ENVIRONMENTS
 from governance_core.project import load_project, repository_state
 from governance_core.registry.chains import find_model_id
 from governance_core.registry.releases import Release, newest_release, record_release
@@ -88,10 +89,12 @@ def run(root: Path, name: str, environment: str, say: Say, *, if_released: bool 
         if_released: where nothing was released yet do nothing, and say so.
 
     Raises:
-        UsageError: if there is no such release, or its commit or its snapshot is not there any more.
+        UsageError: if there is no such environment or release, or its commit or its snapshot is not there any more.
         Refused: if the pipeline is refused at submission.
         RunFailed: if the run failed.
     """
+    if environment not in ENVIRONMENTS:
+        raise UsageError(f"unknown environment {environment!r}; there are: {', '.join(ENVIRONMENTS)}")
     project = load_project(root)
     release = newest_release(project.project_slug, environment)
     again = f"`governance snapshot create --pipeline {name} --environment {environment}` releases it"

@@ -19,6 +19,7 @@ from zenml.enums import ExecutionStatus
 
 from governance_core.core import Refused, file_digest, version
 from governance_core.lifecycle import settle
+from governance_core.lifecycle.history import summary
 from governance_core.lifecycle.running import RunFailed, ended, submit
 
 
@@ -55,6 +56,8 @@ def test_a_release_records_what_decides_about_its_runs(project: Scratch, governa
     assert code == 0
     assert releases(project) == [json.loads(out)["release"]]
     (release,) = releases(project)
+    said = f"release of commit {release['commit'][:12]} to production by trainer@example.com (unverified)"
+    assert summary(journal(project)[-1]).endswith(said)
     assert release.pop("actor")["id"] == "trainer@example.com"
     assert release == {
         "environment": "production",
@@ -148,6 +151,8 @@ def test_a_run_of_what_was_never_released_is_wrong_usage_unless_it_is_allowed(go
         0,
         "nothing was released to production yet, so nothing was run\n",
     )
+    code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", "prod", "--if-released")
+    assert (code, err) == (2, "error: unknown environment 'prod'; there are: local, staging, production\n")
     create(governance)
     code, _, err = governance("snapshot", "run", "--pipeline", "other", "--environment", "production")
     assert (code, err) == (
