@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from governance_core.ci.forge import github_api, gitlab_api, variable
 from governance_core.ci.run import current_run
@@ -57,20 +56,22 @@ def _github() -> Iterator[Approver]:
 
 def _gitlab() -> Iterator[Approver]:
     api, right = gitlab_api(variable("CI_API_V4_URL"), "CI_JOB_TOKEN"), "a token of a job that is still running"
-    job = api.get("/job", right=right)
-    if environment := os.environ.get("CI_ENVIRONMENT_NAME"):
-        path = f"/projects/{variable('CI_PROJECT_ID')}/deployments"
-        deployments = api.pages(path, right=right, environment=environment, order_by="id", sort="desc")
-        ours = (found["id"] for found in deployments if (found["deployable"] or {}).get("id") == job["id"])
-        for deployment in islice(ours, 1):
-            for approval in api.get(f"{path}/{deployment}", right=right).get("approvals") or ():
-                if approval["status"] == "approved":
-                    when = datetime.fromisoformat(approval["created_at"])
-                    yield Approver(approval["user"]["username"], "gitlab approval", environment, when)
-    # The user of a job that nobody started by hand is whoever pushed the tag.
+    job, environment = api.get("/job", right=right), os.environ.get("CI_ENVIRONMENT_NAME")
+    # The user of a job that nobody started by hand is whoever pushed the tag. Who started it comes first, and so counts
+    # by that: it was after any approval of the deployment.
     if os.environ.get("CI_JOB_MANUAL") == "true":
         when = datetime.fromisoformat(job["started_at"])
         yield Approver(job["user"]["username"], "gitlab manual job", environment, when)
+    if not environment:
+        return
+    path = f"/projects/{variable('CI_PROJECT_ID')}/deployments"
+    newest = api.get(path, right=right, environment=environment, order_by="id", sort="desc", per_page="100")
+    for deployment in newest:
+        if (deployment["deployable"] or {}).get("id") == job["id"]:
+            for approval in api.get(f"{path}/{deployment['id']}", right=right).get("approvals") or ():
+                if approval["status"] == "approved":
+                    when = datetime.fromisoformat(approval["created_at"])
+                    yield Approver(approval["user"]["username"], "gitlab approval", environment, when)
 
 
 def _jenkins() -> Iterator[Approver]:

@@ -54,6 +54,17 @@ def test_a_branch_has_one_change_request(forge: Forge, enter: Enter, system: str
     ]
 
 
+def test_who_approved_a_deployment_and_started_its_job_counts_once_by_the_latter(forge: Forge, enter: Enter) -> None:
+    forge.approve("Ada")
+    forge.approve("grace")
+    forge.player = "ada"
+    enter("gitlab", CI_ENVIRONMENT_NAME="production", CI_JOB_MANUAL="true")
+    assert [(one.login, one.via) for one in ci.approvers()] == [
+        ("ada", "gitlab manual job"),
+        ("grace", "gitlab approval"),
+    ]
+
+
 def test_the_verb_opens_one_issue_a_job(forge: Forge, enter: Enter, governance: Governance) -> None:
     enter("github")
     for _ in range(2):
