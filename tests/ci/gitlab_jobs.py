@@ -18,6 +18,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "CI_PIPELINE_SOURCE": "merge_request_event",
         "CI_MERGE_REQUEST_IID": "12",
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_PROJECT_ID": "42",
         "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "42",
         "CI_MERGE_REQUEST_PROJECT_ID": "42",
     },
@@ -25,6 +26,7 @@ EVENTS: dict[str, dict[str, str]] = {
         "CI_PIPELINE_SOURCE": "merge_request_event",
         "CI_MERGE_REQUEST_IID": "12",
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_PROJECT_ID": "99",  # the pipeline runs in the fork
         "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "99",
         "CI_MERGE_REQUEST_PROJECT_ID": "42",
     },
@@ -169,7 +171,8 @@ def _when(job: dict[str, Any], pipelines: list[tuple[str, dict[str, str]]]) -> f
     if job["rules"][0].get("when") == "on_failure":
         return frozenset({"failure"})
     when = {name for name, set_ in pipelines if any(holds(rule["if"], set_) for rule in job["rules"])}
-    return frozenset(when - {"fork"} if "change-request" in when else when)
+    # A job that is given nothing may run for a fork as for anybody.
+    return frozenset(when - {"fork"} if "change-request" in when and "environment" not in job else when)
 
 
 def _preflight(job: dict[str, Any]) -> list[str] | None:

@@ -263,6 +263,29 @@ def test_each_job_is_given_what_it_needs_and_training_no_token_that_may_write() 
     }
 
 
+# The options that glab's own documentation lists, of the commands that ours uses.
+GLAB = {
+    ("variable", "set"): {"--scope", "--masked", "--raw", "--protected"},
+    ("token", "create"): {"--access-level", "--scope", "--duration"},
+    ("schedule", "create"): {"--ref", "--cron", "--description", "--variable"},
+    ("api",): {"--method", "--field", "--header", "--input"},
+}
+
+
+@pytest.mark.parametrize("tier", ["limited", "high"])
+def test_the_commands_that_set_gitlab_up_are_ones_that_glab_takes(tier: str) -> None:
+    page = (render(ci="gitlab", risk_tier=tier) / "docs/ci.md").read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    for line in lines:
+        tool, *words = shlex.split(line)
+        known = next(options for command, options in GLAB.items() if tuple(words[: len(command)]) == command)
+        assert tool == "glab"
+        assert {word for word in words if word.startswith("--")} <= known, line
+    protected = [json.loads(shlex.split(line)[-1])["name"] for line in lines if "protected_environments" in line]
+    waiting = [job for job in real_jobs(render(ci="gitlab", risk_tier=tier)).values() if "manual" in str(job["rules"])]
+    assert protected == [job["environment"]["name"] for job in waiting]
+
+
 def test_what_gitlab_lists_as_a_deployment_is_a_promotion() -> None:
     found = {
         name
@@ -400,7 +423,7 @@ def test_a_tag_goes_to_production_when_two_people_started_it_and_the_ledger_says
 
 
 @pytest.mark.usefixtures("released")
-@pytest.mark.parametrize("job", ["batch-inference", "monitor", "settle"])
+@pytest.mark.parametrize("job", ["batch-inference", "monitor", "settle", "update-template"])
 def test_a_schedule_does_what_its_variable_says(job: str, project: GitLab) -> None:
     ran = project.run(event=schedule(job))
     assert {name: done.code for name, done in ran.items()} == dict.fromkeys(SCHEDULED[job][:-1], 0)
