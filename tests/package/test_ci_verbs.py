@@ -189,7 +189,7 @@ class TestMonitoringReport:
         monkeypatch.chdir(scratch.root)
         Client().create_model_version(Client().create_model(scratch.project.model_name).id)
         module = scratch.add("watch", MONITORING)
-        record_release(scratch.project.project_slug, Release.of(collect(scratch.root), {"monitoring": None}))
+        record_release(scratch.project.project_slug, Release.of(collect(scratch.root, None), {"monitoring": None}))
         enter("gitlab")
         return module.monitoring
 
