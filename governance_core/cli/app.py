@@ -49,6 +49,7 @@ VERBS: tuple[str, ...] = (
     "policy",
     "quality",
     "report",
+    "retention",
     "runs",
     "snapshot",
 )

@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from governance_core.cli.app import app
-from governance_core.cli.options import AsJson, ModelName, Reason
+from governance_core.cli.options import AsJson, DryRun, ModelName, Reason
 from governance_core.cli.output import emit
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")]
 
 
 @app.command(epilog='Example: governance promote --from-stage staging --to-stage production --reason "release 12"')

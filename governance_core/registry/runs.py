@@ -203,8 +203,7 @@ def artifact_digest(version: ArtifactVersionResponse) -> str:
     Raises:
         FileNotFoundError: if the artifact has no files.
     """
-    # Making a store loads all of ZenML's flavors; files on this machine need none of them.
-    store = _artifact_store(version) if "://" in version.uri else fileio
+    store = _store(version)
     files = {}
     for path in _files(store, version.uri):
         sha256 = hashlib.sha256()
@@ -215,6 +214,24 @@ def artifact_digest(version: ArtifactVersionResponse) -> str:
     if not files:
         raise FileNotFoundError(f"the files of artifact version {version.id} are not at {version.uri}")
     return digest(files)
+
+
+def delete_artifact(version: ArtifactVersionResponse) -> None:
+    """Delete an artifact version; its files first, unless they were there before ZenML knew of them.
+
+    Raises:
+        KeyError: if it is deleted already.
+    """
+    if version.save_type is not ArtifactSaveType.PREEXISTING:
+        store = _store(version)
+        if store.exists(version.uri):
+            store.rmtree(version.uri)
+    Client().zen_store.delete_artifact_version(version.id)
+
+
+def _store(version: ArtifactVersionResponse) -> Any:
+    # Making a store loads all of ZenML's flavors; files on this machine need none of them.
+    return _artifact_store(version) if "://" in version.uri else fileio
 
 
 def _files(store: Any, uri: str) -> Iterator[str]:
