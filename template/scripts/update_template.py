@@ -37,7 +37,7 @@ def main() -> None:
             "to make it"
         )
     if run("git", "status", "--porcelain"):
-        raise UsageError("the update would mix in what changed in the working tree: commit it first")
+        raise UsageError("the update would mix in what changed in the work tree: commit it first")
     os.environ.update(git_credentials())
     copier = ("run", "--isolated", "--locked", "--only-group", "template", "copier")
     run(uv(), *copier, "update", "--defaults", "--quiet")
