@@ -13,7 +13,7 @@ from pathlib import Path
 from zenml.pipelines.pipeline_definition import Pipeline
 from zenml.utils import source_utils
 
-from governance_core.core import Refused, Violation
+from governance_core.core import Refused, UsageError, Violation
 from governance_core.pipelines.governed import GovernedPipeline
 from governance_core.pipelines.placement import compiled_graph, compiled_models
 from governance_core.pipelines.submission import project_policy
@@ -89,9 +89,15 @@ def named_pipelines(root: Path) -> dict[str, GovernedPipeline]:
     """Import the governed pipelines that ``python run.py --pipeline`` knows, by name; within `importable`.
 
     Raises:
-        UsageError: if the project cannot be read.
+        UsageError: if the project cannot be read, or has no package of pipelines.
     """
-    module = importlib.import_module(f"{load_project(root).package_name}.pipelines")
+    name = f"{load_project(root).package_name}.pipelines"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in (name, name.partition(".")[0]):  # what a module of theirs lacks
+            raise
+        raise UsageError(f"{root / 'src'} holds no package {error.name}, which run.py takes pipelines from") from error
     return {name: value for name, value in vars(module).items() if isinstance(value, GovernedPipeline)}
 
 

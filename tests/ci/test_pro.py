@@ -17,7 +17,6 @@ from support.trained import journal, model_of
 from support.zenml_server import ZenMLServer
 from zenml.client import Client
 from zenml.exceptions import MethodNotAllowedError
-from zenml.models import PipelineRunResponse
 from zenml.zen_stores.rest_zen_store import RestZenStore
 
 from governance_core.lifecycle import running
@@ -51,11 +50,6 @@ def project(over_rest: ZenMLServer, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def released(scratch: Scratch) -> str:
     """Return the id of the snapshot that was released last."""
     return str([event.body for event in journal(scratch) if event.kind == "release"][-1]["pipelines"]["training"])
-
-
-def triggered(snapshot: str, **configuration: Any) -> PipelineRunResponse:
-    """Trigger a snapshot past the platform, and wait for its run."""
-    return running.ended(Client().trigger_pipeline(UUID(snapshot), run_configuration=configuration))
 
 
 def rules(scratch: Scratch, number: int) -> set[str]:
@@ -93,10 +87,11 @@ def test_the_server_runs_what_was_released_whatever_becomes_of_the_code_and_its_
 
 def test_what_somebody_set_anew_when_triggering_is_not_promoted(project: Scratch, governance: Governance) -> None:
     assert governance(*CREATE)[0] == 0
-    snapshot = released(project)
-    name = project.project.model_name
-    triggered(snapshot, steps={"train": {"parameters": {"depth": 9}}})
-    redirected = triggered(snapshot, model={"name": f"{name}-other"}).model_version
+    snapshot, name = UUID(released(project)), project.project.model_name
+    deeper = Client().trigger_pipeline(snapshot, run_configuration={"steps": {"train": {"parameters": {"depth": 9}}}})
+    elsewhere = Client().trigger_pipeline(snapshot, run_configuration={"model": {"name": f"{name}-other"}})
+    running.ended(deeper)
+    redirected = running.ended(elsewhere).model_version
 
     assert rules(project, 1) == {"parameters-overridden"}
     assert redirected

@@ -84,6 +84,15 @@ def test_an_unknown_pipeline_is_named_with_those_that_exist(project: Scratch, go
     assert releases(project) == []
 
 
+def test_a_project_without_a_package_of_pipelines_is_told_so(
+    scratch: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(scratch.root)
+    code, _, err = create(governance)
+    assert code == 2
+    assert f"src holds no package {scratch.package}.pipelines, which run.py takes pipelines from" in err
+
+
 def test_a_release_to_staging_is_run_and_settled_at_once(project: Scratch, governance: Governance) -> None:
     code, out, err = create(governance, "--run", "--json", environment="staging")
     assert code == 0, err
