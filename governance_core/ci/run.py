@@ -10,18 +10,16 @@ System = Literal["github", "gitlab", "jenkins"]
 
 # The variable that tells a CI system from a laptop.
 MARKERS: dict[System, str] = {"github": "GITHUB_ACTIONS", "gitlab": "GITLAB_CI", "jenkins": "JENKINS_URL"}
-# Those that name the person who started the run: logins, because that is what the approvals of each system name.
-LOGINS: dict[System, tuple[str, ...]] = {
-    "github": ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),
-    "gitlab": ("GITLAB_USER_LOGIN",),
-    "jenkins": ("BUILD_USER_ID", "CHANGE_AUTHOR"),
+# Those that name the person who started the run: logins, because that is what the approvals of each system name, with
+# their address, by which ZenML may know them.
+PEOPLE: dict[System, tuple[tuple[str, str | None], ...]] = {
+    "github": (("GITHUB_TRIGGERING_ACTOR", None), ("GITHUB_ACTOR", None)),
+    "gitlab": (("GITLAB_USER_LOGIN", "GITLAB_USER_EMAIL"),),
+    # Whoever builds a change request again did not write it.
+    "jenkins": (("CHANGE_AUTHOR", "CHANGE_AUTHOR_EMAIL"), ("BUILD_USER_ID", "BUILD_USER_EMAIL")),
 }
-# Their e-mail address, by which ZenML may know them.
-EMAILS: dict[System, tuple[str, ...]] = {
-    "github": (),
-    "gitlab": ("GITLAB_USER_EMAIL",),
-    "jenkins": ("BUILD_USER_EMAIL", "CHANGE_AUTHOR_EMAIL"),
-}
+# What Jenkins' plugin build-user-vars gives as a login where nobody started the build.
+NOBODY = ("branchIndexing", "genericWebhook", "remoteRequest", "scmChange", "timer")
 URLS: dict[System, str] = {
     "github": "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
     "gitlab": "{CI_JOB_URL}",
@@ -52,8 +50,12 @@ def current_run() -> CIRun | None:
         url = URLS[system].format_map(os.environ)
     except KeyError:
         url = None
-    return CIRun(system, _first(LOGINS[system]), _first(EMAILS[system]), url)
+    return CIRun(system, *_person(system), url)
 
 
-def _first(variables: tuple[str, ...]) -> str | None:
-    return next((os.environ[name] for name in variables if os.environ.get(name)), None)
+def _person(system: System) -> tuple[str | None, str | None]:
+    for variable, address in PEOPLE[system]:
+        login = os.environ.get(variable)
+        if login and not (system == "jenkins" and login in NOBODY):
+            return login, os.environ.get(address) or None if address else None
+    return None, None

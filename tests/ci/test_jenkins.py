@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from ci.jenkins_jobs import EVENTS, OPERATIONS, commands, credentials, models, stages
-from support.jenkins import Build, Event, Jenkins, Model, read
-from support.rendering import files, render
+from support.ci_project import CIProject, CIProjects, job_environment
+from support.forge import Forge
+from support.jenkins import Build, Event, Jenkins, Model, read, shell
+from support.rendering import commit_all, edit, files, git, render
+from support.zenml_server import ZenMLServer
+
+from governance_core.ledger import Event as LedgerEvent
+from governance_core.lifecycle.catalogue import newest_entries
+from governance_core.lifecycle.history import latest_events
 
 LIMITED, HIGH = ("limited", "high")
 VERIFIED = ["build", "setup", "verify", "test", "check"]
+PROPERTIES = {"ZENML_STORE_URL": "https://zenml.example.com"}
+BUILD_URL = "https://jenkins.example.com/job/tumours/7/"
+FOLDER_PROPERTIES = ("FORGE_API_URL", "ZENML_STORE_URL", "ZENML_STAGING_STACK", "ZENML_PRODUCTION_STACK")
 SECRETS = {
     "zenml-staging": "key-of-staging",
     "zenml-production": "key-of-production",
@@ -40,10 +51,12 @@ def rehearse(
 ) -> Build:
     """Build with a shell that runs nothing; scripts that hold ``failing`` fail."""
 
-    def shell(script: str, _: Mapping[str, str]) -> tuple[int, str]:
+    def pretend(script: str, _: Mapping[str, str]) -> tuple[int, str]:
         return (3, "refused") if failing and failing in script else (0, "")
 
-    return Jenkins(Path("/workspace"), {"PATH": "/usr/bin"}, secrets, shell).build(model, event, approvers)
+    return Jenkins(Path("/workspace"), {"PATH": "/usr/bin"}, PROPERTIES, secrets, pretend).build(
+        model, event, approvers
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- the file
@@ -73,6 +86,7 @@ def test_an_event_runs_its_stages_and_no_other(
 ) -> None:
     build = rehearse(read_models[LIMITED][event], EVENTS[event], "grace")
     assert (build.result, build.ran) == ("SUCCESS", ran)
+    assert not [script for script, _ in build.shells if " alert " in script]
 
 
 def test_what_a_branch_or_a_change_request_asks_for_runs_on_main_only() -> None:
@@ -119,6 +133,7 @@ def test_the_code_of_a_change_request_never_runs_beside_a_token_that_may_write(
     change = rehearse(read_models[LIMITED]["change-request"], EVENTS["change-request"])
     given = {script: secrets & set(env.values()) for script, env in change.shells}
     assert given["make lint test"] == given["governance check"] == set()
+    assert not [env for script, env in change.shells if "ZENML_STORE_URL" in env and not secrets & set(env.values())]
     assert given["governance snapshot create --pipeline training --environment staging --run"] == {"key-of-staging"}
     assert given["governance report training --comment"] == {"key-of-staging", "token-of-staging"}
     fork = rehearse(read_models[LIMITED]["fork"], EVENTS["fork"])
@@ -168,6 +183,7 @@ def test_a_release_waits_for_as_many_people_as_the_tier_asks(
     assert build.result == "SUCCESS"
     approvals = [env["APPROVER"] for script, env in build.shells if " approve " in script]
     assert approvals == people[:asked]
+    assert set(model["parameters"]) == {"JOB", "REASON"}, "nobody types who approved"
     questions = [stage["input"] for stage in stages(model) if stage["input"]]
     assert {question["submitter"] for question in questions} == {"production-approvers"}
 
@@ -180,6 +196,19 @@ def test_a_credential_that_is_not_there_is_named_and_nothing_is_run_with_others(
     assert build.result == "FAILURE"
     assert "'zenml-operations'" in build.log
     assert [script for script, _ in build.shells] == ['governance ci alert --job "$JOB"']
+
+
+@pytest.mark.parametrize("risk_tier", [LIMITED, HIGH])
+def test_the_documents_name_the_credentials_that_the_stages_bind_and_no_others(
+    read_models: dict[str, dict[str, Model]], risk_tier: str
+) -> None:
+    page = (jenkinsfile(risk_tier).parent / "docs/ci.md").read_text(encoding="utf-8")
+    found = list(stages(read_models[risk_tier]["merge"]))
+    posts = [step for stage in found for steps in stage["post"].values() for step in steps]
+    bound = {name for stage in found for name in credentials(stage).values()}
+    bound |= {binding["credentialsId"] for step in posts for binding in step["given"]}
+    assert set(re.findall(r"^\| `((?:zenml|forge)-\S+)`", page, re.MULTILINE)) == bound
+    assert all(f"`{name}`" in page for name in FOLDER_PROPERTIES)
 
 
 # ---------------------------------------------------------------------------------------- slips, and how they show
@@ -237,3 +266,176 @@ def test_a_slip_in_the_file_is_found_before_a_build_starts(tmp_path: Path) -> No
         asked.append((tmp_path / name, EVENTS["merge"]))
     for (name, (_, _, said)), model in zip(SLIPS.items(), read(asked), strict=True):
         assert said in model.get("error", "nothing"), (name, model.get("error"))
+
+
+# ------------------------------------------------------------------------------ builds against a real ZenML server
+
+
+class Team:
+    """A project on Jenkins with a real server and a stand-in forge: `build` builds what is checked out."""
+
+    def __init__(self, project: CIProject, server: ZenMLServer, forge: Forge, made: dict[str, Model]) -> None:
+        self.root, self.forge, self._server, self._made = project.root, forge, server, made
+        given = server.env() | forge.environment("jenkins")
+        key, token = given.pop("ZENML_STORE_API_KEY"), given.pop("TEMPLATE_UPDATE_TOKEN")
+        self.secrets = {name: key if name.startswith("zenml-") else token for name in SECRETS}
+        self.properties = {name: given.pop(name) for name in FOLDER_PROPERTIES}
+        del given["BUILD_USER_ID"]
+        self.machine = job_environment() | given
+        self._ran: set[str] = set()
+
+    def build(self, event: str, *approvers: str, secrets: Mapping[str, str] | None = None, **changed: str) -> Build:
+        """Build an event; ``changed`` are parameters, folder properties and variables of this build."""
+        known, properties = EVENTS[event], self.properties | {k: v for k, v in changed.items() if k in self.properties}
+        params = {name: value for name, value in changed.items() if name in ("JOB", "REASON")}
+        env = {name: value for name, value in changed.items() if name not in properties | params}
+        given = Event({**known.env, **env}, {**known.params, **params})
+        jenkins = Jenkins(self.root, self.machine, properties, secrets or self.secrets, self._shell)
+        return jenkins.build(self._made[event], given, approvers)
+
+    def _shell(self, script: str, env: Mapping[str, str]) -> tuple[int, str]:
+        """Run a script, and what is the same in every build once."""
+        if script in self._ran:
+            return 0, "as before"
+        code, output = shell(self.root, script, env)
+        if script in ("make setup", "make lint test", "governance check") and code == 0:
+            self._ran.add(script)
+        return code, output
+
+    def stages(self) -> dict[str, int]:
+        """Return the number of the version in each stage."""
+        with self._server.connected():
+            entries = [entry.as_dict() for entry in newest_entries(self.root, None, 20)]
+        return {entry["stage"]: entry["version"] for entry in entries if entry["stage"]}
+
+    def events(self, kind: str) -> list[LedgerEvent]:
+        """Return the ledger's events of a kind, the newest first."""
+        with self._server.connected():
+            return [event for event in latest_events(self.root, None, 50) if event.kind == kind]
+
+
+@pytest.fixture(scope="module")
+def team(ci_project: CIProjects, zenml_server: ZenMLServer, read_models: dict[str, dict[str, Model]]) -> Iterator[Team]:
+    with Forge() as forge:
+        yield Team(ci_project("jenkins"), zenml_server, forge, read_models[LIMITED])
+
+
+@pytest.fixture(scope="module")
+def trained(team: Team) -> Build:
+    """Return the build of ada's change request."""
+    git(team.root, "switch", "--quiet", "--create", "change")
+    (team.root / "NOTES.md").write_text("A change\n", encoding="utf-8")
+    commit_all(team.root, "Change something")
+    return team.build("change-request")
+
+
+@pytest.fixture(scope="module")
+def merged(team: Team, trained: Build) -> Build:
+    """Return the build of main after that change request was merged."""
+    assert trained.result == "SUCCESS", trained.log
+    git(team.root, "switch", "--quiet", "main")
+    git(team.root, "merge", "--quiet", "--ff-only", "change")
+    git(team.root, "push", "--quiet", "origin", "main")
+    return team.build("merge")
+
+
+@pytest.fixture(scope="module")
+def released(team: Team, merged: Build) -> Build:
+    """Return the build of a tag on main that grace approved."""
+    assert merged.result == "SUCCESS", merged.log
+    return team.build("release", "grace")
+
+
+def test_a_change_request_trains_and_one_comment_has_its_metrics(team: Team, trained: Build) -> None:
+    assert (trained.result, trained.ran) == ("SUCCESS", [*VERIFIED, "train"]), trained.log
+    (comment,) = team.forge.comments
+    assert re.search(r"\| evaluate_model \| accuracy \| 0\.\d+ \|", comment)
+    assert f"ada through ci (unverified) in {BUILD_URL}" in comment
+
+
+def test_main_promotes_to_staging_what_the_change_request_trained(team: Team, merged: Build) -> None:
+    assert merged.result == "SUCCESS", merged.log
+    assert "version 1 was trained from these files; nothing was done" in merged.log
+    assert team.stages() == {"staging": 1}
+
+
+def test_a_tag_that_nobody_else_approved_leaves_production_alone(team: Team, merged: Build) -> None:
+    assert merged.result == "SUCCESS", merged.log
+    assert team.build("release").result == "ABORTED"
+    build = team.build("release", "ada")
+    assert build.result == "FAILURE"
+    assert "own-approval: ada trained it" in build.log
+    assert team.stages() == {"staging": 1}
+
+
+def test_a_tag_is_released_and_the_ledger_names_who_through_which_build(team: Team, released: Build) -> None:
+    assert released.result == "SUCCESS", released.log
+    assert team.stages() == {"production": 1}
+    (approval,) = team.events("approval")
+    actor = approval.body["actor"]
+    assert (actor["id"], actor["via"], actor["service_account"]) == ("grace", "jenkins input", "ci")
+    to_production, to_staging = team.events("intent")
+    assert {event.body["actor"]["ci_run"] for event in (approval, to_production, to_staging)} == {BUILD_URL}
+    assert (to_production.body["reason"], to_staging.body["reason"]) == ("release v1.2.0", "merge to main")
+    (manifest,) = [event.body for event in team.events("release") if event.body["environment"] == "production"]
+    assert manifest["commit"] == git(team.root, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("job", ["batch-inference", "monitor", "settle", "retention", "update-template"])
+def test_a_scheduled_job_of_main_runs(team: Team, released: Build, job: str) -> None:
+    assert released.result == "SUCCESS", released.log
+    build = team.build(job)
+    assert (build.result, build.ran) == ("SUCCESS", ["scheduled", job]), build.log
+    assert not team.forge.open_issues
+
+
+def test_a_rollback_gets_its_reason_as_it_was_typed(team: Team, released: Build) -> None:
+    assert released.result == "SUCCESS", released.log
+    reason = """it's "wrong": $(touch pwned) `touch pwned`; ${HOME}"""
+    build = team.build("rollback", REASON=reason, BUILD_USER_ID="grace")
+    assert (build.result, build.ran) == ("FAILURE", ["rollback"])
+    assert "nothing-before" in build.log
+    refusal = team.events("refusal")[0].body
+    assert (refusal["reason"], refusal["actor"]["id"]) == (reason, "grace")
+    assert not (team.root / "pwned").exists()
+
+
+def test_a_scheduled_job_that_fails_keeps_one_issue_open_and_shows_no_secret(team: Team, released: Build) -> None:
+    assert released.result == "SUCCESS", released.log
+    for _ in range(2):
+        build = team.build("batch-inference", ZENML_PRODUCTION_STACK="gone")
+        assert (build.result, build.ran) == ("FAILURE", ["scheduled", "batch-inference"])
+        assert "ZENML_PRODUCTION_STACK: no stack 'gone'" in build.log
+        assert len(build.shells) == 2, "nothing but what found it, and the alert"
+    (issue,) = team.forge.open_issues
+    assert issue.title == "The scheduled job batch-inference failed"
+    assert BUILD_URL in issue.text
+
+
+def test_a_wrong_key_is_named_before_anything_runs_and_never_shown(team: Team) -> None:
+    secrets = team.secrets | {"zenml-operations": "ZENKEY_" + "wrong" * 8}
+    build = team.build("settle", secrets=secrets)
+    assert build.result == "FAILURE"
+    assert "the ZenML server refuses ZENML_STORE_API_KEY" in build.log
+    assert not [secret for secret in secrets.values() if secret in build.unmasked]
+    assert [script for script, _ in build.shells] == [
+        "python3 scripts/preflight.py",
+        'governance ci alert --job "$JOB"',
+    ]
+
+
+def test_a_gate_that_fails_fails_the_build_and_the_comment_says_which(team: Team, merged: Build) -> None:
+    assert merged.result == "SUCCESS", merged.log
+    git(team.root, "switch", "--quiet", "--create", "worse")
+    edit(
+        team.root / "governance.yaml",
+        "policy:",
+        "policy:\n  staging:\n    metrics:\n      min:\n        accuracy: 0.9999",
+    )
+    commit_all(team.root, "Ask for too much")
+    build = team.build("change-request")
+    git(team.root, "switch", "--quiet", "main")
+    assert (build.result, build.stages["train"]) == ("FAILURE", "FAILURE")
+    (comment,) = team.forge.comments
+    assert "metric-min: accuracy" in comment
+    assert "evaluate_model | accuracy" not in comment, "the report of the former commit was replaced"

@@ -75,6 +75,25 @@ def test_the_verb_opens_one_issue_a_job(forge: Forge, enter: Enter, governance: 
     assert "https://github.example.com/acme/tumours/actions/runs/4711" in issue.text
 
 
+@pytest.mark.parametrize(
+    ("variables", "person"),
+    [
+        ({"BUILD_USER_ID": "grace"}, "grace"),
+        ({"BUILD_USER_ID": "grace", "CHANGE_AUTHOR": "ada"}, "ada"),  # grace built ada's change request again
+        ({"BUILD_USER_ID": "branchIndexing", "CHANGE_AUTHOR": "ada"}, "ada"),
+        ({"BUILD_USER_ID": "timer"}, None),
+        ({"BUILD_USER_ID": ""}, None),
+    ],
+)
+def test_jenkins_names_the_author_of_a_change_request_and_nobody_for_a_timer(
+    enter: Enter, variables: dict[str, str], person: str | None
+) -> None:
+    enter("jenkins", **variables)
+    run = ci.current_run()
+    assert run
+    assert run.person == person
+
+
 def test_outside_of_ci_there_is_no_forge(monkeypatch: pytest.MonkeyPatch, governance: Governance) -> None:
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"):
         monkeypatch.delenv(name, raising=False)

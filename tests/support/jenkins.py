@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -54,18 +54,34 @@ def read(builds: Iterable[tuple[Path, Event]]) -> list[Model]:
     return models
 
 
+def shell(workspace: Path, script: str, env: Mapping[str, str]) -> tuple[int, str]:
+    """Run a script as the step `sh` does and return its exit code and what it printed."""
+    done = subprocess.run(
+        ["sh", "-xe", "-c", script],
+        cwd=workspace,
+        env=dict(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
 @dataclass
 class Build:
     """How a build went.
 
     ``stages`` holds what became of each stage: SUCCESS, FAILURE, ABORTED or SKIPPED. ``log`` is what Jenkins shows of
-    it, in which the secrets that were bound are masked. ``shells`` are the scripts that ran, with their environments.
+    it: the secrets that were bound are masked, which ``unmasked`` does without. ``shells`` are the scripts that ran,
+    with their environments.
     """
 
     result: str = "SUCCESS"
     stages: dict[str, str] = field(default_factory=dict)
     log: str = ""
-    shells: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    unmasked: str = field(default="", repr=False)
+    shells: list[tuple[str, Mapping[str, str]]] = field(default_factory=list, repr=False)
 
     @property
     def ran(self) -> list[str]:
@@ -78,16 +94,22 @@ class Jenkins:
 
     Args:
         workspace: of every build.
-        variables: what the agent's machine and the folder's properties set.
+        machine: the variables of the agent's machine, and those that Jenkins sets.
+        properties: the variables of the folder, which stages with the option `withFolderProperties` get.
         credentials: the secret texts of the folder, by their ids.
-        shell: runs a script with an environment and returns its exit code and output; by default Jenkins' `sh -xe`.
+        shell: runs a script with an environment and returns its exit code and output, as `shell` does.
     """
 
     def __init__(
-        self, workspace: Path, variables: Mapping[str, str], credentials: Mapping[str, str], shell: Shell | None = None
+        self,
+        workspace: Path,
+        machine: Mapping[str, str],
+        properties: Mapping[str, str],
+        credentials: Mapping[str, str],
+        shell: Shell,
     ) -> None:
-        self._workspace, self._variables, self._credentials = workspace, variables, credentials
-        self._shell = shell or self._run
+        self.workspace, self.machine, self.properties, self.credentials = workspace, machine, properties, credentials
+        self.shell = shell
 
     def build(self, model: Model, event: Event, approvers: Iterable[str] = ()) -> Build:
         """Build an event.
@@ -100,20 +122,8 @@ class Jenkins:
         assert "error" not in model, model["error"]
         given = {name: definition.get("defaultValue", "") for name, definition in model["parameters"].items()}
         given |= {name: kind["choices"][0] for name, kind in model["parameters"].items() if kind["kind"] == "choice"}
-        env = {**self._variables, **given, **event.params, **event.env}
-        return _Running(self._workspace, self._credentials, self._shell, iter(approvers)).pipeline(model, env)
-
-    def _run(self, script: str, env: Mapping[str, str]) -> tuple[int, str]:
-        done = subprocess.run(
-            ["sh", "-xe", "-c", script],
-            cwd=self._workspace,
-            env=dict(env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout
+        env = {**self.machine, **given, **event.params, **event.env}
+        return _Running(self, iter(approvers)).pipeline(model, env)
 
 
 class _StageError(Exception):
@@ -125,8 +135,8 @@ class _AbortError(_StageError):
 
 
 class _Running:
-    def __init__(self, workspace: Path, credentials: Mapping[str, str], shell: Shell, approvers: Any) -> None:
-        self._workspace, self._credentials, self._shell, self._approvers = workspace, credentials, shell, approvers
+    def __init__(self, jenkins: Jenkins, approvers: Iterator[str]) -> None:
+        self._jenkins, self._approvers = jenkins, approvers
         self._bound: set[str] = set()
         self._build = Build()
 
@@ -135,6 +145,7 @@ class _Running:
             self._stages(model["stages"], self._on(model["agent"], env))
         except _StageError as error:
             self._build.result = error.status
+        self._build.unmasked = self._build.log
         for secret in self._bound:
             self._build.log = self._build.log.replace(secret, "****")
         return self._build
@@ -155,6 +166,8 @@ class _Running:
             raise error
 
     def _stage(self, stage: Model, env: Mapping[str, str]) -> None:
+        if any(option["option"] == "withFolderProperties" for option in stage["options"]):
+            env = {**env, **self._jenkins.properties}
         when = stage["when"] or {"before": [], "holds": True}
         if when["holds"] or "input" not in when["before"]:
             env = self._asked(stage["input"], env)
@@ -194,7 +207,7 @@ class _Running:
         return {**env, question["submitterParameter"]: approver} if "submitterParameter" in question else env
 
     def _on(self, agent: str | None, env: Mapping[str, str]) -> Mapping[str, str]:
-        return {**env, "WORKSPACE": str(self._workspace)} if agent == "any" else env
+        return {**env, "WORKSPACE": str(self._jenkins.workspace)} if agent == "any" else env
 
     def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str]) -> Mapping[str, str]:
         """Credentials come first; then each value may refer to what is there already."""
@@ -205,11 +218,11 @@ class _Running:
         return env
 
     def _secret(self, identifier: str) -> str:
-        if identifier not in self._credentials:
+        if identifier not in self._jenkins.credentials:
             self._say(f"ERROR: Could not find credentials entry with ID '{identifier}'")
             raise _StageError
-        self._bound.add(self._credentials[identifier])
-        return self._credentials[identifier]
+        self._bound.add(self._jenkins.credentials[identifier])
+        return self._jenkins.credentials[identifier]
 
     def _steps(self, steps: list[Model], env: Mapping[str, str]) -> None:
         for step in steps:
@@ -223,7 +236,7 @@ class _Running:
                     self._steps(step["steps"], {**env, **bound})
                 case "sh":
                     self._build.shells.append((step["given"], env))
-                    code, output = self._shell(step["given"], env)
+                    code, output = self._jenkins.shell(step["given"], env)
                     self._say(output)
                     if code:
                         self._say(f"ERROR: script returned exit code {code}")

@@ -4,8 +4,8 @@
 // stdout: for each the model, in which every condition of a `when` says whether it `holds`, or {"error": "..."}.
 //
 // It knows the sections, steps, options and conditions that this project's Jenkinsfile uses and refuses all others, so
-// that nothing is passed over. It is not Jenkins: nothing is transformed for resuming or sandboxed, and a plugin's own
-// checks are not made. Stricter than Jenkins: steps are constants, so that what somebody typed reaches a shell through
+// that nothing is passed over; tests/support/jenkins.py runs what it reads. It is not Jenkins: nothing is transformed for
+// resuming or sandboxed, and a plugin's own checks are not made. Stricter than Jenkins: steps are constants, so that what somebody typed reaches a shell through
 // its environment only, and the schedule may name only parameters and choices that there are.
 
 import groovy.json.JsonOutput
@@ -72,15 +72,14 @@ class Reader {
     Map pipeline(Closure body) {
         // The other sections may read `params`, so these are declared first, wherever they stand.
         Map sections = directives('pipeline', body, [
-            agent: this.&agent, options: { it }, parameters: { it }, triggers: { it }, stages: { it }, post: { it },
+            agent: this.&agent, options: { it }, parameters: { it }, triggers: { it }, stages: { it },
         ])
         need('pipeline', sections, ['agent', 'stages'])
         if (sections.parameters) parameters = declared(sections.parameters)
         Map model = [agent: sections.agent, parameters: parameters]
-        model.options = options('pipeline', sections.options, ['buildDiscarder', 'timeout', 'timestamps', 'withFolderProperties'])
+        model.options = options('pipeline', sections.options, ['buildDiscarder', 'timeout', 'timestamps'])
         model.triggers = sections.triggers ? triggers(sections.triggers) : []
         model.stages = stages(sections.stages, sections.agent != 'none')
-        model.post = post('pipeline', sections.post)
         Set<String> names = []
         all(model.stages).each { if (!names.add(it.name)) refuse("two stages are called '${it.name}'") }
         model
@@ -156,7 +155,7 @@ class Reader {
             name: name,
             when: sections.when,
             agent: sections.agent,
-            options: options(where, sections.options, ['timeout']),
+            options: options(where, sections.options, ['timeout', 'withFolderProperties']),
             input: sections.input,
             environment: sections.environment ?: [],
             parallel: sections.parallel != null,
