@@ -176,7 +176,10 @@ def _violation(dossier: Dossier, actor: Actor, named: ci.Approver | None, arrive
     if any(actor.is_same(Actor.from_dict(event.body["actor"])) for event in approvers(dossier)):
         return Violation("approved-twice", f"{actor.id} approved it already; somebody else has to approve")
     if named and named.when and arrived and named.when < arrived:
-        message = f"{actor.id} may have approved at {named.when}, and it came to staging at {arrived}; release again"
+        message = (
+            f"{actor.id} may have approved as early as {named.when:%Y-%m-%d %H:%M:%S %Z}, and it came to staging at "
+            f"{arrived:%Y-%m-%d %H:%M:%S %Z}; release again, or let somebody run `governance approve`"
+        )
         return Violation("approved-another", message)
     return None
 
