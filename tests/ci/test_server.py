@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.ci_project import CIProjects, job_environment, run
 from support.command_line import Governance
 from support.rendering import git, project_copy
+from support.scratch import scratch_project
 from support.servers import Answering
+from support.stages import (
+    AfterReading,
+    chain_problems,
+    change,
+    exit_codes,
+    fork,
+    held,
+    in_production,
+    kinds,
+    model_with_versions,
+    recorded,
+    stage_ledger,
+)
 from support.zenml_server import ZenMLServer
+
+RACES = 5
 
 
 def test_this_process_is_the_service_account_while_it_is_connected_and_afterwards_what_it_was(
@@ -129,3 +147,67 @@ def test_a_server_that_stops_answering_is_told_apart_from_what_else_fails() -> N
     assert "stopped answering; try again" in str(explained(ConnectTimeout("key=hidden")))
     assert explained(RuntimeError("of another kind")) is None
     assert explained(FileNotFoundError("a file")) is None
+
+
+def test_of_two_processes_that_read_one_head_one_gets_the_stage_and_one_a_conflict(
+    over_rest: ZenMLServer,
+) -> None:
+    model = model_with_versions(3)
+    in_production(model, 3)
+
+    def take(number: int, wait: AfterReading) -> None:
+        ledger = stage_ledger(model)
+        state = wait(ledger.settled)()
+        ledger.change(state, change(ledger, number, "production"))
+
+    for _ in range(RACES):
+        [holder] = held(model)["production"]
+        candidates = sorted({1, 2, 3} - {holder})
+        wait = AfterReading(2)
+        codes = exit_codes([fork(partial(take, number, wait)) for number in candidates])
+        assert sorted(codes) == [0, 4], over_rest.log
+        assert held(model) == recorded(model) == {"staging": [], "production": [candidates[codes.index(0)]]}
+        assert kinds(model)[-2:] == ["intent", "done"]
+    assert len(kinds(model)) == 2 * (2 + RACES)
+    assert chain_problems(model) == []
+
+
+@pytest.mark.usefixtures("over_rest")
+def test_the_ledger_names_person_account_and_ci_run_and_retention_and_rollback_keep_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
+) -> None:
+    monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", "staging")
+    github = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_TRIGGERING_ACTOR": "ada",
+        "GITHUB_SERVER_URL": "https://github.example.com",
+        "GITHUB_REPOSITORY": "team/project",
+        "GITHUB_RUN_ID": "7",
+    }
+    with scratch_project(tmp_path / "project") as scratch:
+        monkeypatch.chdir(scratch.root)
+        for _ in range(3):
+            scratch.module.training()
+        assert governance("runs", "settle")[0] == 0
+        for name, value in github.items():
+            monkeypatch.setenv(name, value)
+        for stage in ("staging", "production"):
+            code, _, said = governance("promote", "--version", 1, "--to-stage", stage)
+            assert code == 0, said
+        deleted = json.loads(governance("retention", "--keep-last", 1, "--json")[1])
+        assert [version["number"] for version in deleted["versions"]] == [2]
+        assert governance("promote", "--version", 3, "--to-stage", "staging")[0] == 0
+        assert governance("promote", "--from-stage", "staging", "--to-stage", "production", "--force")[0] == 0
+        assert governance("rollback", "--reason", "wrong scores")[0] == 0
+        code, said, _ = governance("ledger", "verify")
+        assert (code, "production: version 1" in said) == (0, True)
+        events = json.loads(governance("ledger", "log", "--json")[1])["events"]
+        trained = [event["body"]["actor"] for event in events if event["kind"] == "evidence"]
+        acted = [event["body"]["actor"] for event in events if event["kind"] in {"intent", "outcome", "retention"}]
+
+    assert {actor["id"] for actor in trained} == {"ci"}
+    assert all(actor["verified"] for actor in trained), "the server itself knows the account"
+    assert len(acted) == 11
+    for actor in acted:
+        assert (actor["id"], actor["service_account"], actor["verified"]) == ("ada", "ci", False)
+        assert actor["ci_run"] == "https://github.example.com/team/project/actions/runs/7"

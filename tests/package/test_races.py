@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable
 from functools import partial
 
 import pytest
 from support.scratch import Scratch
 from support.stages import (
+    AfterReading,
     chain_problems,
     change,
     exit_codes,
@@ -21,28 +20,13 @@ from support.stages import (
     stage_ledger,
 )
 
-from governance_core.ledger import StageState, verify
+from governance_core.ledger import verify
 from governance_core.lifecycle.promotion import promote
 from governance_core.lifecycle.protocol import StageLedger
 from governance_core.registry import chains
 
 ROUNDS = 20
 pytestmark = pytest.mark.usefixtures("store")
-
-
-class AfterReading:
-    """Make every process of a race read the same head before one of them writes its intent."""
-
-    def __init__(self, processes: int) -> None:
-        self.barrier = multiprocessing.get_context("fork").Barrier(processes)
-
-    def __call__(self, settled: Callable[..., StageState]) -> Callable[..., StageState]:
-        def read_and_wait(*arguments: object, **named: object) -> StageState:
-            state = settled(*arguments, **named)
-            self.barrier.wait(timeout=60)
-            return state
-
-        return read_and_wait
 
 
 def test_of_four_processes_that_read_one_head_one_gets_the_stage_and_three_a_conflict() -> None:

@@ -1,14 +1,16 @@
 """Models with versions to move about, and processes that move them."""
 
+import multiprocessing
 import os
 import traceback
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from zenml.client import Client
+from zenml.zen_stores.sql_zen_store import SqlZenStore
 
 from governance_core.core import GovernanceError
-from governance_core.ledger import Event, verify
+from governance_core.ledger import Event, StageState, verify
 from governance_core.lifecycle.protocol import Change, StageLedger
 from governance_core.registry import chains, versions
 from governance_core.registry.actors import Actor
@@ -70,6 +72,21 @@ def kinds(model: str) -> list[str]:
     return [str(event.body.get("result", event.kind)) for event in chains.stages(model).events()]
 
 
+class AfterReading:
+    """Make every process of a race read the same head before one of them writes its intent."""
+
+    def __init__(self, processes: int) -> None:
+        self.barrier = multiprocessing.get_context("fork").Barrier(processes)
+
+    def __call__(self, settled: Callable[..., StageState]) -> Callable[..., StageState]:
+        def read_and_wait(*arguments: object, **named: object) -> StageState:
+            state = settled(*arguments, **named)
+            self.barrier.wait(timeout=60)
+            return state
+
+        return read_and_wait
+
+
 def fork(command: Callable[[], object]) -> int:
     """Run a command in a process of its own and return its id; its exit code is that of the command line."""
     if child := os.fork():
@@ -77,7 +94,11 @@ def fork(command: Callable[[], object]) -> int:
     code = 1
     try:
         # A connection belongs to the process that opened it, so the child opens its own.
-        Client().zen_store.engine.dispose(close=False)  # type: ignore[attr-defined]
+        store = Client().zen_store
+        if isinstance(store, SqlZenStore):
+            store.engine.dispose(close=False)
+        else:
+            store._session = None  # type: ignore[attr-defined]
         command()
         code = 0
     except GovernanceError as error:
