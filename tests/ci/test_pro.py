@@ -16,6 +16,7 @@ from support.scratch import Scratch, scratch_project
 from support.trained import journal, model_of
 from support.zenml_server import ZenMLServer
 from zenml.client import Client
+from zenml.enums import StackComponentType as Kind
 from zenml.exceptions import MethodNotAllowedError
 from zenml.zen_stores.rest_zen_store import RestZenStore
 
@@ -160,6 +161,15 @@ def test_a_stack_that_the_server_cannot_run_on_and_a_deleted_snapshot_are_wrong_
         code, _, err = governance(*CREATE)
     assert (code, Client().list_snapshots().total) == (2, before)
     assert "stack staging: Unable to run pipeline from the server on a stack that includes local stack" in err
+
+    kinds = {Kind.ORCHESTRATOR: "process", Kind.ARTIFACT_STORE: "pro-staging", Kind.IMAGE_BUILDER: "none"}
+    Client().create_stack(f"{project.package}-no-registry", kinds)
+    with monkeypatch.context() as patch:
+        patch.setenv("ZENML_STAGING_STACK", f"{project.package}-no-registry")
+        code, _, err = governance(*CREATE)
+    assert (code, Client().list_snapshots().total, journal(project)) == (2, before, [])
+    assert "could not be run by the server, and was deleted again: its images are on this machine only" in err
+
     assert governance(*CREATE)[0] == 0
     Client().delete_snapshot(released(project))
     code, _, err = governance(*RUN)
