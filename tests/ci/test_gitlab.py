@@ -90,7 +90,7 @@ class GitLab:
         """Run jobs of a pipeline, or without names all that nobody must start by hand; return those that ran."""
         # A pipeline by names is one whose jobs were started by hand.
         given = {"GITLAB_USER_LOGIN": by} | ({"CI_JOB_MANUAL": "true"} if "CI_COMMIT_TAG" in event and jobs else {})
-        done = self._call(*jobs, event=event | given | variables)
+        done = self._call(*jobs, "--json-schema-validation=false", event=event | given | variables)
         ended = re.findall(
             r"^(?!pipeline )(\S+) +finished in (?:.*FAIL (\d+))?", done.stdout + done.stderr, re.MULTILINE
         )
@@ -353,7 +353,7 @@ def merge_request(project: GitLab) -> dict[str, Ran]:
 @pytest.fixture(scope="module")
 def merged(project: GitLab, merge_request: dict[str, Ran]) -> dict[str, Ran]:
     """Return what the jobs did that follow when it is merged."""
-    assert merge_request["train"].code == 0
+    assert merge_request["test"].code == merge_request["train"].code == 0, merge_request
     git(project.root, "switch", "--quiet", "main")
     git(project.root, "merge", "--quiet", "--ff-only", "change")
     git(project.root, "push", "--quiet", "origin", "main")
@@ -363,7 +363,7 @@ def merged(project: GitLab, merge_request: dict[str, Ran]) -> dict[str, Ran]:
 @pytest.fixture(scope="module")
 def released(project: GitLab, forge: Forge, merged: dict[str, Ran]) -> dict[str, Ran]:
     """Return what the jobs of a tag did that grace and then hedy started."""
-    assert merged["promote-staging"].code == 0
+    assert merged["promote-staging"].code == 0, merged
     done = {}
     for forge.player, job in (("grace", "approve-production"), ("hedy", "promote-production")):
         done |= project.run(job, event=EVENTS["release"], by=forge.player)
@@ -423,7 +423,7 @@ def test_a_tag_goes_to_production_when_two_people_started_it_and_the_ledger_says
 
 
 @pytest.mark.usefixtures("released")
-@pytest.mark.parametrize("job", ["batch-inference", "monitor", "settle", "update-template"])
+@pytest.mark.parametrize("job", SCHEDULED)
 def test_a_schedule_does_what_its_variable_says(job: str, project: GitLab) -> None:
     ran = project.run(event=schedule(job))
     assert {name: done.code for name, done in ran.items()} == dict.fromkeys(SCHEDULED[job][:-1], 0)
