@@ -25,8 +25,9 @@ from governance_core.ledger import Holder
 from governance_core.lifecycle.case import Case
 from governance_core.lifecycle.settle import FINISHED
 from governance_core.lifecycle.verification import verify_ledger
+from governance_core.project import load_project
 from governance_core.registry import versions
-from governance_core.registry.chains import stages
+from governance_core.registry.chains import find_model_id, stages
 from governance_core.registry.runs import GOVERNED, delete_artifact, due_tag, lost_tag
 
 RETENTION = "retention"  # the kind of event
@@ -86,6 +87,9 @@ def retain(root: Path, keep_last: int, *, model: str | None = None, dry_run: boo
     """
     if keep_last < 1:
         raise UsageError(f"--keep-last is {keep_last}; keep at least 1 run of each pipeline")
+    project = load_project(root)
+    if model is None and find_model_id(project.model_name) is None:  # nobody has trained yet, and the schedule runs
+        return Deleted(project.model_name, dry_run)
     case = Case.open(root, model)
     with case.recording_refusals({"action": RETENTION, "keep_last": keep_last}, dry_run):
         if violations := verify_ledger(root, model).violations:

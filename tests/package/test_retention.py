@@ -219,17 +219,22 @@ def test_each_pipeline_keeps_its_newest_runs_and_a_version_stays_as_long_as_a_ru
     for _ in range(2):
         with pytest.raises(RuntimeError, match="failed"):
             scratch.module.training(rows=10)
+    with pytest.raises(RuntimeError, match="failed"):
+        scratch.module.training.with_options(model=Model(name=model_of(scratch).name, version=2))(rows=10)
     reading = scratch.add("reading", READING).reading
     reading.with_options(model=Model(name=model_of(scratch).name, version=2))()
     settle(scratch.project.project_slug)
-    assert worked_on(scratch) == [1, 2, 3, 2]
+    assert worked_on(scratch) == [1, 2, 3, 2, 2]
 
     retain(scratch.root, 1)
 
-    assert worked_on(scratch) == [3, 2]
-    assert numbers(scratch) == [2, 3]
+    assert worked_on(scratch) == [2, 2]
+    assert numbers(scratch) == [2, 3], "ZenML would give the number 3 to the next version"
 
 
-def test_at_least_one_run_is_kept(scratch: Scratch) -> None:
+def test_where_nobody_has_trained_there_is_nothing_to_delete_and_at_least_one_run_is_kept(scratch: Scratch) -> None:
+    assert str(retain(scratch.root, 1)) == f"nothing of {scratch.project.model_name} is to be deleted"
+    with pytest.raises(UsageError, match="no model"):
+        retain(scratch.root, 1, model="misspelt")
     with pytest.raises(UsageError, match="at least 1"):
         retain(scratch.root, 0)
