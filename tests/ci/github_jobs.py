@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,13 @@ def jobs(project: Path) -> list[Job]:
 def _jobs(workflow: dict[str, Any], expressions: Expressions) -> Iterator[Job]:
     """Yield the jobs of a workflow, each behind those that it needs, as GitHub wants them to be written."""
     found: dict[str, Job] = {}
-    for name, job in workflow["jobs"].items():
-        if "uses" not in job:
-            found[name] = _job(name, job, _events(workflow["on"]), found, expressions)
-    yield from found.values()
+    for name, body in workflow["jobs"].items():
+        if "uses" not in body:
+            found[name] = _job(name, body, _events(workflow["on"]), found, expressions)
+    for job in found.values():
+        # What runs for every change request alike is listed once, unless it asks for what a fork must not get.
+        alike = "change-request" in job.when and not job.secrets
+        yield replace(job, when=job.when - {"fork"} if alike else job.when)
 
 
 def _job(
@@ -55,7 +59,7 @@ def _job(
     needs = words(job.get("needs"))
 
     def starts(label: str, result: str = "success") -> bool:
-        results = {need: result if label in before[need].when else "skipped" for need in needs}
+        results = {need: result if need in before and label in before[need].when else "skipped" for need in needs}
         contexts = {"github": events[label], "needs": {need: {"result": results[need]} for need in needs}}
         return expressions.holds(job.get("if"), contexts, results.values())
 
@@ -65,7 +69,7 @@ def _job(
     writes = {scope for scope, right in job.get("permissions", {}).items() if right == "write"}
     return Job(
         name,
-        when=frozenset(when - {"fork"} if "change-request" in when else when),
+        when=frozenset(when),
         needs=frozenset(needs),
         runs=tuple(run for run in runs if "scripts/preflight.py" not in run),
         environment=job.get("environment"),

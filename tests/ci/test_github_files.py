@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ci.github_jobs import jobs, workflows
-from ci.github_syntax import load
+from ci.github_syntax import Expressions, load, words
 from support.jobs import listed_jobs
 from support.node import MODULES, module, node
 from support.rendering import edit, files, render
@@ -120,6 +120,25 @@ def test_neither_the_snapshot_mode_nor_the_lower_tier_changes_a_file() -> None:
     assert github(snapshot_mode="oss") == github(snapshot_mode="pro") == github(risk_tier="minimal")
     changed = {path for path, content in github(risk_tier="high").items() if content != github()[path]}
     assert changed == {".github/workflows/promote-production.yml"}
+
+
+def test_an_alert_follows_every_end_of_a_scheduled_job_but_a_good_one() -> None:
+    with Expressions() as expressions:
+        for workflow in workflows(render(ci="github")).values():
+            if "schedule" in workflow["on"]:
+                alert = workflow["jobs"]["alert"]
+                for result in ("success", "failure", "cancelled"):
+                    needs = {need: {"result": result} for need in words(alert["needs"])}
+                    alerts = expressions.holds(alert["if"], {"needs": needs}, [result])
+                    assert alerts is (result != "success"), workflow["name"]
+
+
+def test_a_release_is_installed_without_what_another_job_left_in_the_cache() -> None:
+    setup = load((render(ci="github") / ".github/actions/setup/action.yml").read_text(encoding="utf-8"))
+    cached = setup["runs"]["steps"][0]["with"]["enable-cache"]
+    with Expressions() as expressions:
+        events = {event: expressions.fill(cached, {"github": {"event_name": event}}) for event in ("push", "release")}
+    assert events == {"push": "true", "release": "false"}
 
 
 def test_another_system_has_none_of_the_files() -> None:
