@@ -76,8 +76,11 @@ def broken_rules(project: Path, risk_tier: str) -> Iterator[str]:
                 yield f"{path.name}: {action[1]} is not pinned by a hash with its version"
             elif action and PINNED.search(line)[1] not in ACTIONS:  # type: ignore[index]
                 yield f"{path.name}: {action[1]} is not one of {sorted(ACTIONS)}"
-        if any("${{" in step.get("run", "") for step in steps(path)):
-            yield f"{path.name}: an expression stands in a script"
+        for step in steps(path):
+            if "${{" in step.get("run", ""):
+                yield f"{path.name}: an expression stands in a script"
+            if "/checkout@" in step.get("uses", "") and step["with"].get("persist-credentials") is not False:
+                yield f"{path.name}: a checkout keeps its credentials"
     for name, workflow in workflows(project).items():
         for job, body in workflow["jobs"].items():
             yield from _broken_job(f"{name}: {job}", body, workflow)
@@ -199,6 +202,7 @@ SLIPS = {
         "workflows/rollback.yml", '"$REASON"', '"${{ inputs.reason }}"', "template-injection"
     ),
     "an unquoted variable": Slip("workflows/rollback.yml", '"$REASON"', "$REASON", "SC2086"),
+    "credentials that are kept": Slip("workflows/settle.yml", "-credentials: false", "-credentials: true", "keeps its"),
     "credentials that stay": Slip("workflows/settle.yml", "persist-credentials: false", "fetch-depth: 1", "artipacked"),
     "a job that may write": Slip(
         "workflows/train-staging.yml", "contents: read\n", "contents: write\n", "not the least"
