@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from ci.github_syntax import Expressions, load, words
+from ci.github_syntax import Event, Expressions, load, words
 from support.ci_project import CIProject
-from support.forge import REPOSITORY, RUN_ID, TOKEN, Forge
+from support.forge import TOKEN, Forge
 from support.rendering import git
 
 # Keys that the runner follows, and those that change nothing where one job runs at a time; another key is refused.
@@ -40,37 +40,6 @@ STEP_KEYS = {"id", "if", "env", "run", "shell", "uses", "with"}
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
 # What a path of GitHub's API asks of the job's token.
 RIGHTS = {"/actions/": ("actions", "read"), "/comments": ("pull-requests", "write"), "/issues": ("issues", "write")}
-
-
-@dataclass(frozen=True)
-class Event:
-    """What starts a workflow: an entry of ``on``, the reference and the commit it is about, and GitHub's payload."""
-
-    name: str
-    ref: str
-    sha: str
-    payload: dict[str, Any] = field(default_factory=dict)
-    actor: str = "octocat"
-
-    def github(self) -> dict[str, Any]:
-        """Return the context ``github``."""
-        return {
-            "actor": self.actor,
-            "event": self.payload,
-            "event_name": self.name,
-            "ref": self.ref,
-            "ref_name": re.sub("^refs/(heads|tags|pull)/", "", self.ref),
-            "repository": REPOSITORY,
-            "run_id": RUN_ID,
-            "sha": self.sha,
-            "triggering_actor": self.actor,
-        }
-
-    @property
-    def from_fork(self) -> bool:
-        """Tell whether it is a pull request of another repository, which gets no secrets and may write nothing."""
-        head = self.payload.get("pull_request", {}).get("head", {}).get("repo") or {}
-        return self.name == "pull_request" and head.get("full_name") != REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""GitHub's YAML and GitHub's expressions, the latter evaluated by GitHub's own package."""
+"""GitHub's YAML, events and expressions, the last evaluated by GitHub's own package."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import re
 import subprocess
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
+from support.forge import REPOSITORY, RUN_ID
 from support.node import module, node
 
 
@@ -34,6 +36,37 @@ def load(text: str) -> dict[str, Any]:
 def words(value: Any) -> list[str]:
     """Return the words of a key that takes one or a list of them."""
     return [value] if isinstance(value, str) else list(value or ())
+
+
+@dataclass(frozen=True)
+class Event:
+    """What starts a workflow: an entry of ``on``, the reference and the commit it is about, and GitHub's payload."""
+
+    name: str
+    ref: str
+    sha: str
+    payload: dict[str, Any] = field(default_factory=dict)
+    actor: str = "octocat"
+
+    def github(self) -> dict[str, Any]:
+        """Return the context ``github``."""
+        return {
+            "actor": self.actor,
+            "event": self.payload,
+            "event_name": self.name,
+            "ref": self.ref,
+            "ref_name": re.sub("^refs/(heads|tags|pull)/", "", self.ref),
+            "repository": REPOSITORY,
+            "run_id": RUN_ID,
+            "sha": self.sha,
+            "triggering_actor": self.actor,
+        }
+
+    @property
+    def from_fork(self) -> bool:
+        """Tell whether it is a pull request of another repository, which gets no secrets and may write nothing."""
+        head = self.payload.get("pull_request", {}).get("head", {}).get("repo") or {}
+        return self.name == "pull_request" and head.get("full_name") != REPOSITORY
 
 
 class Expressions:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from ci.github_runner import Event, JobRun, Runner, Settings
-from ci.github_syntax import Expressions
+from ci.github_runner import JobRun, Runner, Settings
+from ci.github_syntax import Event, Expressions
 from support.ci_project import CIProject, CIProjects, job_environment
 from support.forge import REPOSITORY, TOKEN, Forge
 from support.rendering import commit_all, edit, git

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ci.github_runner import Event, JobRun, Runner, Settings
-from ci.github_syntax import Expressions
+from ci.github_runner import JobRun, Runner, Settings
+from ci.github_syntax import Event, Expressions
 from support.ci_project import CIProject
 from support.forge import Forge
 from support.rendering import commit_all, git
