@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Say in a job's first seconds what it lacks; needs nothing but Python: preflight.py staging."""
+"""Say in a job's first seconds what it lacks; needs nothing but Python: preflight.py staging.
+
+With --no-zenml only the variables that --needs names are looked at: for jobs that use no ZenML.
+"""
 
 import argparse
 import json
@@ -27,11 +30,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("environment", nargs="?", choices=["staging", "production"])
     parser.add_argument("--needs", nargs="+", default=[], metavar="NAME", help="other variables")
+    parser.add_argument("--no-zenml", action="store_true", help="look at nothing else")
     arguments = parser.parse_args()
     environment = arguments.environment
+    if environment and arguments.no_zenml:
+        parser.error("an environment is looked at by asking ZenML: leave it out, or --no-zenml")
     stack = f"ZENML_{environment.upper()}_STACK" if environment else None
-    lacks = [*variable_lacks([URL, KEY, *([stack] if stack else []), *arguments.needs])]
-    lacks = lacks or within(SECONDS_IN_ALL, stack)
+    zenml = [] if arguments.no_zenml else [URL, KEY, *([stack] if stack else [])]
+    lacks = [*variable_lacks([*zenml, *arguments.needs])]
+    if zenml and not lacks:
+        lacks = within(SECONDS_IN_ALL, stack)
     for lack in lacks:
         print(f"error: {lack}", file=sys.stderr)
     sys.exit(2 if lacks else 0)
@@ -47,7 +55,7 @@ def variable_lacks(names: list[str]) -> Iterator[str]:
     for name, value in values.items():
         if value.strip() and value.strip() != value:
             yield f"{name} begins or ends with a blank or a line break; set it without"
-    if "@" in urllib.parse.urlsplit(values[URL]).netloc:
+    if "@" in urllib.parse.urlsplit(values.get(URL, "")).netloc:
         yield f"{URL} holds a user or a password; the key stands in {KEY} alone"
 
 

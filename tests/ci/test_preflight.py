@@ -38,6 +38,16 @@ def test_every_missing_variable_is_named_at_once() -> None:
     assert "fork" not in said
 
 
+def test_a_job_without_zenml_needs_only_what_is_named() -> None:
+    arguments = ("--no-zenml", "--needs", "TOKEN", "OTHER")
+    assert preflight(*arguments, TOKEN="t", OTHER="o", ZENML_STORE_URL="http://no.host.invalid") == (0, "")
+    code, said = preflight(*arguments, TOKEN="t")
+    assert (code, said) == (2, "error: not set: OTHER; docs/ci.md says where this CI system keeps them\n")
+    code, said = preflight("staging", *arguments, TOKEN="t", OTHER="o")
+    assert code == 2
+    assert "leave it out, or --no-zenml" in said
+
+
 def test_a_fork_is_told_that_it_gets_no_secrets(tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     github = {"GITHUB_EVENT_PATH": str(event), "GITHUB_REPOSITORY": "team/project"}
