@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import yaml
 from support.jobs import Job
 
 KEYWORDS = {"default", "stages", "variables", "workflow"}
+# Jobs that no other system needs: elsewhere a schedule stands in the files and cannot name a job that is not there.
+OWN = {"misspelt"}
 # What GitLab sets in each kind of pipeline, as far as a rule of the file asks for it.
 EVENTS: dict[str, dict[str, str]] = {
     "change-request": {
@@ -70,15 +73,48 @@ def documented_schedules(project: Path) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class Variable:
+    """A variable that docs/ci.md sets; ``role`` is that of the project access token which it holds, if it is one."""
+
+    name: str
+    scope: str
+    secret: bool
+    role: str | None
+
+
+def documented_variables(project: Path) -> list[Variable]:
+    """Return the variables that docs/ci.md sets, each scope's by itself."""
+    page = (project / "docs/ci.md").read_text(encoding="utf-8")
+    lines = [shlex.split(line) for line in re.findall(r"^glab (?:variable set|token create) .*", page, re.MULTILINE)]
+    roles = {words[-1]: words[words.index("--access-level") + 1] for words in lines if words[1] == "token"}
+    return [
+        Variable(
+            words[3],
+            words[words.index("--scope") + 1] if "--scope" in words else "*",
+            "--masked" in words,
+            roles.get(words[-1]),
+        )
+        for words in lines
+        if words[1] == "variable"
+    ]
+
+
+def given(project: Path, job: dict[str, Any]) -> list[Variable]:
+    """Return the documented variables that a job of the render gets: those whose scope is its environment."""
+    environment = job.get("environment", {}).get("name", "")
+    return [variable for variable in documented_variables(project) if fnmatch(environment, variable.scope)]
+
+
 def holds(condition: str, variables: dict[str, str]) -> bool:
-    """Tell whether a rule's ``if`` holds: of GitLab's expressions, those with ``==``, ``!=``, ``=~`` and ``&&``."""
+    """Tell whether a rule's ``if`` holds, of those with ``==``, ``!=``, ``=~``, ``!~`` and ``&&``."""
 
     def clause(text: str) -> bool:
-        match re.fullmatch(r'\$(\w+)(?: (==|!=|=~) (?:\$(\w+)|"(.*)"|/(.*)/))?', text).groups():  # type: ignore[union-attr]
+        match re.fullmatch(r'\$(\w+)(?: (==|!=|=~|!~) (?:\$(\w+)|"(.*)"|/(.*)/))?', text).groups():  # type: ignore[union-attr]
             case name, None, *_:
                 return bool(variables.get(name))
-            case name, "=~", _, _, pattern:
-                return re.search(pattern, variables.get(name, "")) is not None
+            case name, ("=~" | "!~") as operator, _, _, pattern:
+                return (re.search(pattern, variables.get(name, "")) is not None) is (operator == "=~")
             case name, operator, other, literal, _:
                 expected = literal if other is None else variables.get(other)
                 return (variables.get(name) == expected) is (operator == "==")
@@ -145,7 +181,7 @@ def real_jobs(project: Path) -> dict[str, dict[str, Any]]:
 
 
 def jobs(project: Path) -> list[Job]:
-    """Return the jobs of a render; report and report-failed, of which one runs, are one job."""
+    """Return the jobs of a render that every system has; report and report-failed, of which one runs, are one job."""
     found = real_jobs(project)
     schedules = [(often, schedule(job)) for job, often in documented_schedules(project).items()]
     pipelines = [*EVENTS.items(), *schedules]
@@ -157,13 +193,13 @@ def jobs(project: Path) -> list[Job]:
             runs=tuple(command for command in commands(job) if not command.startswith("echo ")),
             environment=job["environment"]["name"].split("/")[0] if "environment" in job else None,
             zenml=_zenml(job),
-            secrets=_secrets(job),
-            writes=_writes(job),
+            secrets=_secrets(given(project, job)),
+            writes=_writes(job, given(project, job)),
             approval=job["rules"][0].get("when") == "manual" and job["rules"][0].get("allow_failure") is False,
             even_after_failure=f"{name}-failed" in found or job["rules"][0].get("when") == "always",
         )
         for name, job in found.items()
-        if not name.endswith("-failed")
+        if name not in OWN and not name.endswith("-failed")
     ]
 
 
@@ -182,20 +218,21 @@ def _preflight(job: dict[str, Any]) -> list[str] | None:
 
 def _zenml(job: dict[str, Any]) -> str | None:
     asked = _preflight(job)
-    if asked is None:
+    if asked is None or "--no-zenml" in asked:
         return None
     return next(iter(word for word in asked if word in ("staging", "production")), "")
 
 
-def _secrets(job: dict[str, Any]) -> frozenset[str]:
-    named = {"ZENML_STORE_API_KEY"} if _zenml(job) is not None else set()
-    return frozenset(
-        named | ({"TEMPLATE_UPDATE_TOKEN"} if "scripts/update_template.py" in str(commands(job)) else set())
-    )
+def _secrets(variables: list[Variable]) -> frozenset[str]:
+    """Return the secrets, without the token of a Reporter, which `_writes` tells of."""
+    return frozenset(variable.name for variable in variables if variable.secret and variable.role != "reporter")
 
 
-def _writes(job: dict[str, Any]) -> str | None:
+def _writes(job: dict[str, Any], variables: list[Variable]) -> str | None:
+    """Return what a Reporter's token is there for; it may write comments and issues."""
+    if not any(variable.role == "reporter" for variable in variables):
+        return None
     words = shlex.split(" ".join(commands(job)))
     if "--comment" in words:
         return "comment"
-    return "issue" if "--issue" in words or "alert" in words else None
+    return "issue" if "--issue" in words or "alert" in words else "nothing"

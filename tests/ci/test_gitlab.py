@@ -10,12 +10,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import yaml
-from ci.gitlab_jobs import EVENTS, commands, configuration, holds, jobs, real_jobs, schedule
+from ci.gitlab_jobs import (
+    EVENTS,
+    OWN,
+    commands,
+    configuration,
+    documented_variables,
+    given,
+    holds,
+    jobs,
+    real_jobs,
+    schedule,
+)
 from support.ci_project import CIProjects, job_environment
 from support.forge import JOB_ID, REPOSITORY, TOKEN, Forge
 from support.jobs import listed_jobs
@@ -37,6 +47,7 @@ SCHEDULED = {
     "retention": ["retention", "alert"],
     "update-template": ["update-template", "alert"],
 }
+MISSPELT = ("", "retentoin", "my-settle", "settle-runs", "rollback")
 EXPECTED = {
     "change-request": ["test", "check", "train", "report", "report-failed"],
     "fork": ["test", "check", "fork"],
@@ -80,8 +91,8 @@ class GitLab:
     def set_variables(self, **values: str) -> None:
         """Give the project the variables that docs/ci.md sets, each in the scopes that it says."""
         scopes: dict[str, dict[str, str]] = {}
-        for name, scope in documented_variables(self.root):
-            scopes.setdefault(name, {})[scope] = values[name]
+        for variable in documented_variables(self.root):
+            scopes.setdefault(variable.name, {})[variable.scope] = values[variable.name]
         file = self.home / STATE / "variables.yml"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(yaml.safe_dump({"global": {name: {"values": found} for name, found in scopes.items()}}))
@@ -110,13 +121,6 @@ class GitLab:
         )
 
 
-def documented_variables(project: Path) -> list[tuple[str, str]]:
-    """Return name and scope of each variable that docs/ci.md sets."""
-    page = (project / "docs/ci.md").read_text(encoding="utf-8")
-    commands = [shlex.split(line) for line in re.findall(r"^glab variable set (.*)", page, re.MULTILINE)]
-    return [(words[0], words[words.index("--scope") + 1]) for words in commands]
-
-
 def gitlab(root: Path, home: Path, predefined: dict[str, str] | None = None, **machine: str) -> GitLab:
     """Return GitLab with a project that stands in a folder."""
     git(root, "remote", "add", "gcl-origin", "https://gitlab.example.com/acme/tumours.git")
@@ -132,6 +136,20 @@ def copied(tmp_path: Path) -> GitLab:
 def test_a_pipeline_holds_the_jobs_of_its_event_and_no_others(copied: GitLab) -> None:
     assert {event: copied.listed(set_) for event, set_ in EVENTS.items()} == EXPECTED
     assert {job: copied.listed(schedule(job)) for job in SCHEDULED} == SCHEDULED
+    assert [job for job in MISSPELT if copied.listed(schedule(job)) != ["misspelt", "alert"]] == []
+
+
+def test_a_fork_is_told_that_nothing_is_trained(copied: GitLab) -> None:
+    ran = copied.run("fork", event=EVENTS["fork"])["fork"]
+    assert ran.code == 0
+    assert "A fork is given no variables, so nothing is trained" in ran.log
+
+
+def test_a_schedule_of_no_job_fails_and_names_the_jobs_that_there_are(copied: GitLab) -> None:
+    ran = copied.run("misspelt", event=schedule("retentoin"))["misspelt"]
+    assert ran.code == 2
+    assert "JOB is 'retentoin' and must be " in ran.log
+    assert all(job in ran.log for job in SCHEDULED)
 
 
 @pytest.mark.parametrize(
@@ -244,23 +262,21 @@ def test_an_unquoted_variable_in_a_shell_block_is_found(tmp_path: Path) -> None:
     assert "SC2086" in finding
 
 
-def test_each_job_is_given_what_it_needs_and_training_no_token_that_may_write() -> None:
+def test_each_job_is_given_what_it_needs_and_nothing_else() -> None:
     project = render(**HIGH)
-    documented = documented_variables(project)
-    given = {
-        name: {variable for variable, scope in documented if fnmatch(job.get("environment", {}).get("name", ""), scope)}
-        for name, job in real_jobs(project).items()
-    }
+    variables = {name: given(project, job) for name, job in real_jobs(project).items()}
+    plain = {name: {variable.name for variable in found if not variable.secret} for name, found in variables.items()}
     for job in jobs(project):
         stack = {f"ZENML_{job.zenml.upper()}_STACK"} if job.zenml else set()
         server = {"ZENML_STORE_URL"} if job.zenml is not None else set()
-        token = {"TEMPLATE_UPDATE_TOKEN"} if job.writes else set()
-        assert job.secrets | stack | server | token <= given[job.name], job.name
-    assert {name for name, variables in given.items() if not variables} == {"test", "check", "fork"}
-    assert {name for name, variables in given.items() if "TEMPLATE_UPDATE_TOKEN" in variables} == {
-        *("report", "report-failed", "alert", "rollback"),
-        *(job for jobs in SCHEDULED.values() for job in jobs),
+        assert stack | server <= plain[job.name], job.name
+    assert {name for name, found in variables.items() if not found} == {"test", "check", "fork", *OWN}
+    roles = {(name, variable.role) for name, found in variables.items() for variable in found if variable.role}
+    assert roles == {
+        *((name, "reporter") for name in ("report", "report-failed", "report-monitoring", "alert")),
+        ("update-template", "developer"),
     }
+    assert differences(project) == []
 
 
 # The options that glab's own documentation lists, of the commands that ours uses.
@@ -330,7 +346,7 @@ def project(
     home = tmp_path_factory.mktemp("gitlab")
     root = ci_project("gitlab", risk_tier="high").root
     server = zenml_server.env()
-    settings = {name for name, _ in documented_variables(root)}
+    settings = {variable.name for variable in documented_variables(root)}
     api = {name: value for name, value in forge.environment("gitlab").items() if name not in settings}
     # The machine's cache, where the file has one of the project's own, which GitLab fills.
     predefined = api | {"UV_CACHE_DIR": os.environ["UV_CACHE_DIR"]}
@@ -339,21 +355,29 @@ def project(
     return found
 
 
+@dataclass(frozen=True)
+class MergeRequest:
+    """What the jobs of a merge request of ada's did, and the comments that were there afterwards."""
+
+    jobs: dict[str, Ran]
+    comments: list[str]
+
+
 @pytest.fixture(scope="module")
-def merge_request(project: GitLab) -> dict[str, Ran]:
-    """Return what the jobs of a merge request of ada's did."""
+def merge_request(project: GitLab, forge: Forge) -> MergeRequest:
+    """Return the merge request that the others build on."""
     git(project.root, "switch", "--quiet", "--create", "change")
     edit(project.root / "configs/staging.yaml", "n_estimators: 100", "n_estimators: 30")
     for slow in ("test_monitoring.py", "test_training.py"):  # they are run elsewhere; here it matters that some are
         (project.root / "tests" / slow).unlink()
     commit_all(project.root, "Train with fewer trees")
-    return project.run(event=EVENTS["change-request"], by="ada")
+    return MergeRequest(project.run(event=EVENTS["change-request"], by="ada"), forge.comments)
 
 
 @pytest.fixture(scope="module")
-def merged(project: GitLab, merge_request: dict[str, Ran]) -> dict[str, Ran]:
+def merged(project: GitLab, merge_request: MergeRequest) -> dict[str, Ran]:
     """Return what the jobs did that follow when it is merged."""
-    assert merge_request["test"].code == merge_request["train"].code == 0, merge_request
+    assert merge_request.jobs["test"].code == merge_request.jobs["train"].code == 0, merge_request
     git(project.root, "switch", "--quiet", "main")
     git(project.root, "merge", "--quiet", "--ff-only", "change")
     git(project.root, "push", "--quiet", "origin", "main")
@@ -371,12 +395,12 @@ def released(project: GitLab, forge: Forge, merged: dict[str, Ran]) -> dict[str,
 
 
 def test_a_merge_request_trains_and_its_comment_shows_the_metrics_and_is_updated_in_place(
-    project: GitLab, merge_request: dict[str, Ran], forge: Forge
+    project: GitLab, merge_request: MergeRequest, forge: Forge
 ) -> None:
-    assert {job: ran.code for job, ran in merge_request.items()} == dict.fromkeys(
+    assert {job: ran.code for job, ran in merge_request.jobs.items()} == dict.fromkeys(
         ["test", "check", "train", "report"], 0
     )
-    (comment,) = forge.comments
+    (comment,) = merge_request.comments
     assert all(f"| {metric} | " in comment for metric in ("accuracy", "precision", "recall"))
     assert f"| trained by | ada through ci (unverified) in {JOB} |" in comment
     forge.change_requests[0].comments = {number: "outdated: " + text for number, text in enumerate(forge.comments, 1)}
