@@ -62,9 +62,13 @@ class GovernedPipeline(Pipeline):
             UsageError: if neither is inside a governed project.
         """
         try:
-            return find_root(Path(inspect.getfile(self.entrypoint)).parent)
+            return find_root(self._file.parent)
         except UsageError:
             return find_root()
+
+    @property
+    def _file(self) -> Path:
+        return Path(inspect.getfile(self.entrypoint))
 
     @property
     def config_file(self) -> Path | None:
@@ -140,7 +144,7 @@ class GovernedPipeline(Pipeline):
         in_code = run_configuration_args.get("steps") or run_configuration_args.get("step_configurations")
         if violations := [*self._configured(in_file or {}), *self._configured(in_code or {})]:
             raise Refused(f"the configuration of pipeline '{self.name}'", violations)
-        if violations := [*require_released(self._submission)]:
+        if violations := [*require_released(self._submission, self.name, self._file, self.root)]:
             raise Refused(f"pipeline '{self.name}' in {self._submission['environment']}", violations)
         with governed_frames():
             snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)

@@ -15,6 +15,7 @@ from governance_core.project.governed import (
 from governance_core.project.rendering import RenderedFile, render_governed
 from governance_core.project.repository import (
     RepositoryState,
+    files_below,
     git_email,
     in_history,
     is_on_branch,
@@ -34,6 +35,7 @@ __all__ = [
     "RepositoryState",
     "TemplateState",
     "file_class",
+    "files_below",
     "find_root",
     "git_email",
     "governed_digest",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Self
 
-from governance_core.core import Violation
+from governance_core.core import Conflict, Violation
+from governance_core.project import files_below
 from governance_core.registry.chains import journal
 
 RELEASE = "release"  # the kind of event
+_RELEASING = ContextVar("_RELEASING", default=False)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,12 @@ class Release:
             actor=submission["actor"],
         )
 
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> Self:
+        """Read an event, also one of another version of this package: what it lacks is None, what is new is left."""
+        known: dict[str, Any] = {field.name: body.get(field.name) for field in fields(cls)}
+        return cls(**known)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the release as an event records it."""
         return asdict(self)
@@ -65,31 +76,70 @@ class Release:
                 yield f"{name} is {submitted}, and {released} was released"
         if not submission["repository"]["clean"]:
             yield "the working tree has changes that no commit holds"
+        if submission["package"]["kind"] != "wheel":
+            yield f"the package {submission['package']['name']} is {submission['package']['kind']}, and no intact wheel"
 
 
 def newest_release(project_slug: str, environment: str) -> Release | None:
     """Return the newest release of a project to an environment; None where there is none."""
     for event in journal(project_slug).newest():
         if event.kind == RELEASE and event.body["environment"] == environment:
-            return Release(**event.body)
+            return Release.from_dict(event.body)
     return None
 
 
-def record_release(project_slug: str, release: Release) -> None:
-    """Write a release into the project's journal."""
-    journal(project_slug).record(RELEASE, release.as_dict())
+def record_release(project_slug: str, release: Release) -> Release:
+    """Write a release into the project's journal, joined with what was released before, and return it."""
+    chain = journal(project_slug)
+    while True:  # another writer's event, perhaps a release to be joined with, is what sends us round
+        head = chain.head()
+        joined = release.joined(newest_release(project_slug, release.environment))
+        try:
+            chain.append(RELEASE, joined.as_dict(), after=head)
+        except Conflict:
+            continue
+        return joined
 
 
-def require_released(submission: Mapping[str, Any]) -> Iterator[Violation]:
-    """Yield why a production run of a project without ZenML's own snapshots is none of what was released."""
-    project, environment = submission["project"], submission["environment"]
-    if environment != "production" or project["snapshot_mode"] != "oss":
+@contextmanager
+def releasing() -> Iterator[None]:
+    """Let what is submitted within be no run of a release, but a part of the next one."""
+    token = _RELEASING.set(True)
+    try:
+        yield
+    finally:
+        _RELEASING.reset(token)
+
+
+def require_released(submission: Mapping[str, Any], pipeline: str, file: Path, root: Path) -> Iterator[Violation]:
+    """Yield why a submission for production is none of what was released.
+
+    Args:
+        submission: what the submitter sees.
+        pipeline: its name.
+        file: that holds its function.
+        root: the project's folder.
+    """
+    environment = submission["environment"]
+    if environment != "production" or _RELEASING.get():
         return
-    release = newest_release(project["slug"], environment)
-    found = release.differences(submission) if release else ["nothing was released to production yet"]
+    release = newest_release(submission["project"]["slug"], environment)
+    if release is None:
+        yield not_released("nothing was released to production yet", environment)
+        return
+    found = [*release.differences(submission)]
+    if pipeline not in release.pipelines:
+        found.append(f"pipeline {pipeline} is not in the release, which has {', '.join(sorted(release.pipelines))}")
+    if file.resolve() not in {(root / name).resolve() for name in files_below(root, "src")}:
+        found.append(f"{file} is not among the files below {root / 'src'} that git knows")
     for difference in found:
-        message = (
-            f"{difference}; `governance snapshot create --environment {environment} --pipeline NAME` releases what is "
-            "checked out, and `governance snapshot run` runs what was released"
-        )
-        yield Violation("not-released", message)
+        yield not_released(difference, environment)
+
+
+def not_released(difference: str, environment: str) -> Violation:
+    """Return a difference between a submission and what was released as a violation."""
+    message = (
+        f"{difference}; `governance snapshot create --environment {environment} --pipeline NAME` releases what is "
+        "checked out, and `governance snapshot run` runs what was released"
+    )
+    return Violation("not-released", message)

@@ -133,7 +133,13 @@ def _pipelines(root: Path, names: Sequence[str]) -> dict[str, GovernedPipeline]:
     there = named_pipelines(root)
     if unknown := [name for name in names if name not in there]:
         raise UsageError(f"there is no governed pipeline {', '.join(unknown)}; there are: {_listed(there)}")
-    return {name: there[name] for name in names}
+    pipelines = {name: there[name] for name in names}
+    for name, pipeline in pipelines.items():
+        if pipeline.name != name:
+            raise UsageError(
+                f"run.py knows a pipeline as {name}, and ZenML as {pipeline.name}; what is released has one name"
+            )
+    return pipelines
 
 
 def _listed(names: Mapping[str, Any]) -> str:
@@ -161,9 +167,7 @@ def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment:
             for name, pipeline in configured.items()
         }
         release = replace(release, pipelines=made)
-    release = release.joined(former)
-    record_release(slug, release)
-    return release
+    return record_release(slug, release)
 
 
 def _on_server(root: Path, release: Release, names: Sequence[str], say: Say) -> Outcome:

@@ -14,6 +14,7 @@ from zenml.utils.pagination_utils import depaginate
 from governance_core.core import UsageError
 from governance_core.lifecycle.running import require_model
 from governance_core.pipelines import GovernedPipeline
+from governance_core.registry.releases import releasing
 
 
 def require_server() -> None:
@@ -69,9 +70,10 @@ def make_snapshot(
     before = {UUID(former)} if former else set[UUID]()
     before |= {snapshot.id for snapshot in same}
     attached = [(trigger, snapshot) for snapshot in before for trigger in _triggers(snapshot)]
-    made = pipeline.create_snapshot(
-        name=name, description=f"Commit {commit}, released to {environment}", tags=[commit], replace=True
-    )
+    with releasing():
+        made = pipeline.create_snapshot(
+            name=name, description=f"Commit {commit}, released to {environment}", tags=[commit], replace=True
+        )
     _require_runnable(made)
     say(f"{pipeline.name} is snapshot {name} ({made.id})")
     for trigger in {trigger for trigger, _ in attached}:

@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,13 @@ from support.trained import journal
 from zenml.client import Client
 from zenml.enums import ExecutionStatus
 
-from governance_core.core import Refused, file_digest, version
+from governance_core.core import Installation, Refused, file_digest, version
 from governance_core.lifecycle import settle
 from governance_core.lifecycle.history import summary
 from governance_core.lifecycle.running import RunFailed, ended, submit
+from governance_core.pipelines import submission
+from governance_core.registry import chains
+from governance_core.registry.releases import Release, newest_release, record_release, releasing
 
 
 @pytest.fixture
@@ -134,6 +139,105 @@ def test_a_production_run_with_a_configuration_from_elsewhere_is_refused(
     with pytest.raises(Refused, match="not-released: config is None, and sha256:"):
         project.module.training()
     assert Client().list_pipelines().total == before, "nothing was registered"
+
+
+def refused(pipeline: Any, project: Scratch) -> list[str]:
+    """Submit for production, which is refused; return what was not released."""
+    with pytest.raises(Refused) as refusal:
+        submit(pipeline, "production", project.root)
+    assert {violation.rule for violation in refusal.value.violations} == {"not-released"}
+    return [violation.message.partition(";")[0] for violation in refusal.value.violations]
+
+
+def test_the_mode_that_the_working_tree_names_does_not_switch_the_comparison_off(
+    project: Scratch, governance: Governance
+) -> None:
+    assert create(governance)[0] == 0
+    edit(project.root / "governance/project.yaml", 'snapshot_mode: "oss"', 'snapshot_mode: "pro"')
+    assert refused(project.module.training, project) == ["the working tree has changes that no commit holds"]
+
+
+def test_a_production_run_in_the_mode_pro_is_compared_except_where_it_becomes_the_release(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del store
+    for name in ("ZENML_ACTIVE_STACK_ID", "ZENML_PRODUCTION_STACK", "GOVERNANCE_ENVIRONMENT"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("GOVERNANCE_ACTOR", "trainer@example.com")
+    with scratch_project(tmp_path / "pro", snapshot_mode="pro") as scratch:
+        scratch.write("configs/production.yaml", "parameters: {rows: 200}")
+        scratch.commit()
+        assert refused(scratch.module.training, scratch) == ["nothing was released to production yet"]
+        with releasing():
+            assert submit(scratch.module.training, "production", scratch.root).status == "completed"
+        assert refused(scratch.module.training, scratch) == ["nothing was released to production yet"]
+
+
+def test_only_the_pipelines_of_the_release_run_in_production(
+    project: Scratch, governance: Governance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sys.modules[f"{project.package}.pipelines"]
+    project.write("configs/production.yaml", "")
+    module = project.add("pipelines", "@governed_pipeline\ndef reading():\n    load()\n")
+    assert create(governance)[0] == 0
+    assert refused(module.reading, project) == ["pipeline reading is not in the release, which has training"]
+
+    elsewhere = tmp_path / "elsewhere.py"
+    elsewhere.write_text(f"from {project.package} import *\n\n@governed_pipeline\ndef training():\n    load()\n")
+    ignored = project.write("src/build/ignored.py", elsewhere.read_text())
+    for file in (elsewhere, ignored):
+        monkeypatch.syspath_prepend(file.parent)
+        pipeline = import_module(file.stem).training
+        below = f"{file} is not among the files below {project.root / 'src'} that git knows"
+        assert refused(pipeline, project) == [below]
+
+
+def test_only_an_intact_wheel_runs_in_production(
+    project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert create(governance)[0] == 0
+    monkeypatch.setattr(submission, "installation", lambda: Installation("editable", version()))
+    (difference,) = refused(project.module.training, project)
+    assert difference == "the package governed-ml-core is editable, and no intact wheel"
+
+
+def test_a_pipeline_that_zenml_knows_by_another_name_is_not_released(project: Scratch, governance: Governance) -> None:
+    del sys.modules[f"{project.package}.pipelines"]
+    project.add("pipelines", "@governed_pipeline(name='read')\ndef reading():\n    load()\n")
+    code, _, err = governance("snapshot", "create", "--pipeline", "reading", "--environment", "production")
+    assert (code, releases(project)) == (2, [])
+    assert "run.py knows a pipeline as reading, and ZenML as read; what is released has one name" in err
+
+
+def test_a_release_of_another_version_of_the_package_is_read(project: Scratch, governance: Governance) -> None:
+    assert create(governance)[0] == 0
+    (recorded,) = releases(project)
+    slug = project.project.project_slug
+    chains.journal(slug).record("release", {**recorded, "image": "sha256:1"})
+    assert newest_release(slug, "production") == Release(**recorded)
+    del recorded["lock"], recorded["actor"]
+    chains.journal(slug).record("release", recorded)
+    assert newest_release(slug, "production") == Release(**recorded, lock=None, actor=None)
+
+
+def test_two_releases_at_the_same_time_are_joined(
+    project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert create(governance)[0] == 0
+    slug = project.project.project_slug
+    former = newest_release(slug, "production")
+    assert former
+    append = chains.Chain.append
+
+    def overtaken(chain: chains.Chain, *arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(chains.Chain, "append", append)
+        record_release(slug, replace(former, pipelines={"monitoring": None}))
+        return append(chain, *arguments, **named)
+
+    monkeypatch.setattr(chains.Chain, "append", overtaken)
+    release = record_release(slug, replace(former, pipelines={"batch_inference": None}))
+    assert sorted(release.pipelines) == ["batch_inference", "monitoring", "training"]
+    assert releases(project)[-1]["pipelines"] == release.pipelines
 
 
 def test_nothing_is_trained_twice_from_the_same_files(project: Scratch, governance: Governance) -> None:

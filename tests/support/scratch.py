@@ -151,7 +151,7 @@ class Scratch:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GOVERNANCE_ENVIRONMENT", environment)
             submission = collect(self.root, self.root / "configs" / f"{environment}.yaml")
-            record_release(self.project.project_slug, Release.of(submission, {}))
+            record_release(self.project.project_slug, Release.of(submission, {"training": None}))
 
     def git(self, *arguments: str) -> str:
         """Run git in the project and return what it prints."""
