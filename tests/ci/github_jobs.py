@@ -73,7 +73,7 @@ def _job(
         needs=frozenset(needs),
         runs=tuple(run for run in runs if "scripts/preflight.py" not in run),
         environment=job.get("environment"),
-        zenml=None if preflight is None else "".join(preflight),
+        zenml=None if preflight is None or "--no-zenml" in preflight else "".join(preflight),
         secrets=frozenset(re.findall(r"secrets\.(\w+)", json.dumps(job))),
         writes=WRITES[writes.pop()] if writes else None,
         approval=job.get("environment") in ("production", "production-review"),

@@ -275,7 +275,8 @@ def test_a_scheduled_job_that_fails_keeps_one_issue_open(
 def test_the_update_says_which_token_it_lacks(in_production: GitHub) -> None:
     runs = in_production.run("update-template.yml")
     assert runs["update-template"].result == "failure"
-    assert "TEMPLATE_UPDATE_TOKEN" in runs["update-template"].log
+    assert "not set: TEMPLATE_UPDATE_TOKEN" in runs["update-template"].log
+    assert runs["update-template"].ran == ["python3 scripts/preflight.py --no-zenml --needs TEMPLATE_UPDATE_TOKEN"]
     assert runs["alert"].result == "success"
 
 
