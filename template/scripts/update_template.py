@@ -74,16 +74,18 @@ def remote() -> str:
 def git_credentials() -> dict[str, str]:
     """Return the variables that give git the token for origin's server, in whatever it does there.
 
-    In the environment: an argument or an address would show it in the list of processes.
+    In the environment, behind what the CI system sets there for the platform's repository: an
+    argument or an address would show it in the list of processes.
     """
     url = remote()
     if not is_https(url):
         return {}
     login = base64.b64encode(f"x-access-token:{os.environ[TOKEN]}".encode()).decode()
+    count = int(os.environ.get("GIT_CONFIG_COUNT", "0"))
     return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.https://{urlsplit(url).netloc}/.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": f"http.https://{urlsplit(url).netloc}/.extraHeader",
+        f"GIT_CONFIG_VALUE_{count}": f"Authorization: Basic {login}",
     }
 
 

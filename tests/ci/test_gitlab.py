@@ -288,17 +288,27 @@ GLAB = {
 }
 
 
-@pytest.mark.parametrize("tier", ["limited", "high"])
-def test_the_commands_that_set_gitlab_up_are_ones_that_glab_takes(tier: str) -> None:
-    page = (render(ci="gitlab", risk_tier=tier) / "docs/ci.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"risk_tier": "limited"},
+        {"risk_tier": "high"},
+        {"governance_source": "git", "governance_location": "https://git.example.com/platform/governed.git"},
+        {"governance_source": "index", "governance_location": "https://packages.example.com/simple"},
+    ],
+)
+def test_the_commands_that_set_gitlab_up_are_ones_that_glab_takes(answers: dict[str, str]) -> None:
+    project = render(ci="gitlab", **answers)
+    page = (project / "docs/ci.md").read_text(encoding="utf-8")
     lines = [line for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
     for line in lines:
         tool, *words = shlex.split(line)
+        if tool != "glab":
+            continue  # test_consistency.py reads it
         known = next(options for command, options in GLAB.items() if tuple(words[: len(command)]) == command)
-        assert tool == "glab"
         assert {word for word in words if word.startswith("--")} <= known, line
     protected = [json.loads(shlex.split(line)[-1])["name"] for line in lines if "protected_environments" in line]
-    waiting = [job for job in real_jobs(render(ci="gitlab", risk_tier=tier)).values() if "manual" in str(job["rules"])]
+    waiting = [job for job in real_jobs(project).values() if "manual" in str(job["rules"])]
     assert protected == [job["environment"]["name"] for job in waiting]
 
 

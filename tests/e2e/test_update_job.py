@@ -1,6 +1,7 @@
 """The job that takes the next release: from a locked project to a pushed branch and a change request."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,21 @@ def test_without_a_token_of_its_own_the_job_says_so_before_it_changes_anything(p
     assert refused.returncode == 2
     assert "TEMPLATE_UPDATE_TOKEN is not set" in refused.stderr
     assert git(project, "status", "--porcelain") == ""
+
+
+def test_git_is_given_the_token_beside_what_it_needs_for_a_private_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = runpy.run_path(str(ROOT / "template" / SCRIPT))
+    credentials = script["git_credentials"]
+    monkeypatch.setitem(credentials.__globals__, "remote", lambda: "https://git.example.com/acme/tumours.git")
+    instead = "url.https://reader:secret@git.example.com/platform.git.insteadof"
+    platform = {"COUNT": "1", "KEY_0": instead, "VALUE_0": "https://git.example.com/platform.git"}
+    for name, value in platform.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    monkeypatch.setenv("TEMPLATE_UPDATE_TOKEN", TOKEN)
+    for name, value in credentials().items():
+        monkeypatch.setenv(name, value)
+    found = git(ROOT, "config", "--get-regexp", r"^(url|http)\..*git\.example\.com").splitlines()
+    assert [line.split()[0] for line in found] == [instead, "http.https://git.example.com/.extraheader"]
 
 
 def test_edits_that_are_not_committed_are_not_mixed_with_the_update(project: Path, update: Update) -> None:

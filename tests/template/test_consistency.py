@@ -149,6 +149,26 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
                 parse(arguments)
 
 
+PLATFORMS = {
+    "git": ("ssh://git@git.example.com/platform/governed.git", "weekly update fetch `{}`"),
+    "index": ("https://packages.example.com/simple", "installs from the index `{}`"),
+    "path": ("/srv/platform", "`{}` is a folder of one machine"),
+}
+
+
+@pytest.mark.parametrize("source", PLATFORMS)
+@pytest.mark.parametrize("system", ["github", "gitlab", "jenkins"])
+def test_a_project_is_told_how_ci_gets_the_platform_from_its_own_source_and_no_other(system: str, source: str) -> None:
+    location, _ = PLATFORMS[source]
+    project = render(ci=system, governance_source=source, governance_location=location)
+    page = (project / "docs/ci.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Where the platform comes from\n\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    assert [name for name, (_, said) in PLATFORMS.items() if said.format(location) in section] == [source]
+    assert ("url.https://reader:$(cat platform.token)@git.example.com/platform/governed.git.insteadOf" in section) is (
+        (system, source) == ("gitlab", "git")
+    )
+
+
 @pytest.mark.parametrize(("alerter", "channel"), [("slack", "C0123ABCD"), ("discord", "112233445566778899")])
 def test_the_commands_that_register_an_alerter_are_ones_that_zenml_takes(alerter: str, channel: str) -> None:
     from zenml.cli.cli import cli
