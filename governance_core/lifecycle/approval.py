@@ -75,8 +75,8 @@ def approve(
     Raises:
         UsageError: if model, version or stage does not exist, nobody can be named as the one who acts, or the CI
             system does not say who approved.
-        Refused: if the version has no evidence, or the actor trained it or approved it before; with ``from_ci`` only if
-            the policy asks for approvals and nobody is left whose approval counts.
+        Refused: if the version has no evidence, or the actor trained it or approved it before; with ``from_ci`` if it
+            is not in staging, or the policy asks for approvals and nobody is left whose approval counts.
     """
     known_stage(to_stage, ("production",))
     if (version is None) == (from_stage is None):
@@ -93,6 +93,9 @@ def approve(
             message = "no governed run recorded evidence of it, so there is nothing to approve"
             raise Refused(what, [Violation("no-evidence", message)])
         arrived = _arrival(case.model, chosen) if from_ci else None
+        if from_ci and arrived is None:
+            message = "it is not in staging, so it is not what the people who approved this CI run have seen there"
+            raise Refused(what, [Violation("not-in-staging", message)])
         found = [(actor, named, _violation(dossier, actor, named, arrived)) for actor, named in people]
         forbidden = tuple(violation for _, _, violation in found if violation)
         if len(forbidden) == len(people) and (not from_ci or (policy.approvals and not approvers(dossier))):
@@ -157,7 +160,9 @@ def _details(named: ci.Approver | None) -> dict[str, Any]:
 
 
 def _arrival(model: versions.Model, version: ModelVersion) -> datetime | None:
-    """Return when a version came to staging the last time."""
+    """Return when a version that is in staging came there; None where it is not there."""
+    if version.stage != "staging":
+        return None
     arrivals = (event.at for event in stages(model.name).newest() if is_arrival(event, "staging", version.id))
     return next(map(datetime.fromisoformat, arrivals), None)
 

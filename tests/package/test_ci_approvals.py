@@ -152,6 +152,18 @@ def test_an_approval_that_may_be_of_what_was_in_staging_before_does_not_count(
     assert approvals(staged) == []
 
 
+def test_what_is_not_in_staging_is_not_approved_by_the_reviewers_of_a_release(
+    staged: Scratch, enter: Enter, governance: Governance
+) -> None:
+    enter("jenkins", APPROVER="ada")  # which does not say when
+    promote(staged.root, "staging", version=2, force=True)
+    for number in (1, 3):  # what was there before, and what never was
+        code, _, err = governance("approve", "--version", number, "--to-stage", "production", "--from-ci")
+        assert (code, refused(staged)) == (3, ["not-in-staging"]), err
+    assert approvals(staged) == []
+    assert governance("approve", "--version", 2, "--to-stage", "production", "--from-ci")[0] == 0
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_an_api_that_refuses_is_wrong_usage_that_names_the_right(
     staged: Scratch, forge: Forge, enter: Enter, governance: Governance, status: int
