@@ -94,10 +94,13 @@ def eligible(
         to_stage: staging or production.
         policy: the one that holds in that stage.
         root: the project, at the commit that is promoted from.
-        tree: only versions that were trained from a commit with this git tree; no other one is judged.
+        tree: only versions that were trained from a commit with this git tree; no other one is judged. For staging not
+            the one in production, which cannot go back: a tree that was reverted to is trained again. Without a tree it
+            is not passed over, because what follows is older than what is in production.
     """
+    passed_over = ("archived", "production") if tree and to_stage == "staging" else ("archived",)
     for version in _trained_from(model, root, tree) if tree else _trained(model):
-        if version.stage != "archived" and not judge(version, to_stage, policy, root):
+        if version.stage not in passed_over and not judge(version, to_stage, policy, root):
             yield version
 
 

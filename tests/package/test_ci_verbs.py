@@ -11,9 +11,12 @@ import pytest
 from support.command_line import Governance
 from support.forge import CHANGE_REQUEST, Enter, Forge
 from support.scratch import Scratch
-from support.trained import execute, journal
+from support.trained import execute, journal, model_of
 from zenml.client import Client
 
+from governance_core.lifecycle.eligibility import eligible
+from governance_core.lifecycle.promotion import promote
+from governance_core.pipelines.submission import project_policy
 from governance_core.project import is_on_branch
 
 MONITORING = """
@@ -45,6 +48,20 @@ class TestThisTree:
         project.git("commit", "--quiet", "--amend", "--allow-empty", "--message", "squashed")  # the same tree
         code, out, _ = governance(*self.PROMOTE, "--json")
         assert (code, json.loads(out)["version"]["number"]) == (0, 3)
+
+    def test_a_tree_that_was_reverted_to_is_trained_again_where_its_version_is_in_production(
+        self, project: Scratch, governance: Governance
+    ) -> None:
+        policy = project_policy(project.root, project.project, "staging")
+        tree = project.git("rev-parse", "HEAD^{tree}")
+        for number in (1, 2, 3):
+            promote(project.root, "staging", version=number)
+            promote(project.root, "production", version=number, force=True)
+        assert list(eligible(model_of(project), "staging", policy, project.root, tree)) == []
+        code, _, err = governance(*self.PROMOTE, "--force")
+        assert (code, "nothing-eligible" in err) == (3, True)
+        [running] = eligible(model_of(project), "production", policy, project.root, tree)
+        assert running.number == 3
 
     def test_versions_of_other_trees_are_not_even_judged(
         self, project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch

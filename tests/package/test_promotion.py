@@ -75,8 +75,12 @@ class TestStages:
             promote(trained.root, "production")
 
     def test_what_is_in_production_does_not_go_back_to_staging(self, trained: Scratch) -> None:
-        to_production(trained, 1)
-        assert rules(lambda: promote(trained.root, "staging", version=1, force=True)) == {"stage-order"}
+        to_production(trained, 3)
+        assert rules(lambda: promote(trained.root, "staging", version=3, force=True)) == {"stage-order"}
+
+    def test_nothing_older_than_the_newest_goes_to_staging_unnamed(self, trained: Scratch) -> None:
+        to_production(trained, 3)
+        assert rules(lambda: promote(trained.root, "staging", force=True)) == {"stage-order"}
 
     @pytest.mark.parametrize("stage", ["staging", "production"])
     def test_an_occupied_stage_is_refused_without_force_which_replaces_its_holder(
