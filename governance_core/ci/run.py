@@ -10,10 +10,11 @@ System = Literal["github", "gitlab", "jenkins"]
 
 # The variable that tells a CI system from a laptop.
 MARKERS: dict[System, str] = {"github": "GITHUB_ACTIONS", "gitlab": "GITLAB_CI", "jenkins": "JENKINS_URL"}
-# Those that name the person who started the run: logins, because that is what the approvals of each system name, with
-# their address, by which ZenML may know them.
-PEOPLE: dict[System, tuple[tuple[str, str | None], ...]] = {
-    "github": (("GITHUB_TRIGGERING_ACTOR", None), ("GITHUB_ACTOR", None)),
+# Those that name the person who started the run: logins, because that is what the approvals of each system name, and
+# what stands beside them: their address, by which ZenML may know them, or on GitHub whoever pressed "re-run", who did
+# not write what runs, and must not approve it either.
+PEOPLE: dict[System, tuple[tuple[str, str], ...]] = {
+    "github": (("GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR"),),
     "gitlab": (("GITLAB_USER_LOGIN", "GITLAB_USER_EMAIL"),),
     # Whoever builds a change request again did not write it.
     "jenkins": (("CHANGE_AUTHOR", "CHANGE_AUTHOR_EMAIL"), ("BUILD_USER_ID", "BUILD_USER_EMAIL")),
@@ -31,13 +32,13 @@ URLS: dict[System, str] = {
 class CIRun:
     """One run of a CI system.
 
-    ``person`` is the login of who started it, ``email`` their address and ``url`` where the run can be seen; None where
-    the system does not say.
+    ``person`` is the login of who started it and ``url`` where the run can be seen; None where the system does not say.
+    ``aliases`` are the person's address, and who ran it again.
     """
 
     system: System
     person: str | None
-    email: str | None
+    aliases: tuple[str, ...]
     url: str | None
 
 
@@ -53,9 +54,9 @@ def current_run() -> CIRun | None:
     return CIRun(system, *_person(system), url)
 
 
-def _person(system: System) -> tuple[str | None, str | None]:
-    for variable, address in PEOPLE[system]:
-        login = os.environ.get(variable)
+def _person(system: System) -> tuple[str | None, tuple[str, ...]]:
+    for variable, beside in PEOPLE[system]:
+        login, alias = os.environ.get(variable), os.environ.get(beside)
         if login and not (system == "jenkins" and login in NOBODY):
-            return login, os.environ.get(address) or None if address else None
-    return None, None
+            return login, (alias,) if alias and alias != login else ()
+    return None, ()

@@ -22,7 +22,7 @@ class Actor:
 
     ``verified`` is true where ZenML's server authenticated exactly this id. ``via`` says where the id comes from.
     ``service_account`` is the one that acted in the person's place, and ``ci_run`` the address of the CI run that it
-    acted in. ``aliases`` are other names by which the person is known.
+    acted in. ``aliases`` are other names by which the person is known, and on GitHub whoever ran the CI run again.
     """
 
     id: str
@@ -94,4 +94,4 @@ def _actor(root: Path, run: CIRun | None) -> Actor:
 
 
 def _person(run: CIRun, login: str) -> Actor:
-    return Actor(login, verified=False, via=run.system, aliases=(run.email,) if run.email else ())
+    return Actor(login, verified=False, via=run.system, aliases=run.aliases)

@@ -179,7 +179,7 @@ def test_the_ledger_names_person_account_and_ci_run_and_retention_and_rollback_k
     monkeypatch.setenv("GOVERNANCE_ENVIRONMENT", "staging")
     github = {
         "GITHUB_ACTIONS": "true",
-        "GITHUB_TRIGGERING_ACTOR": "ada",
+        "GITHUB_ACTOR": "ada",
         "GITHUB_SERVER_URL": "https://github.example.com",
         "GITHUB_REPOSITORY": "team/project",
         "GITHUB_RUN_ID": "7",

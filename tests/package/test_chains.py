@@ -127,6 +127,7 @@ class TestActor:
 
     def test_in_ci_the_person_who_started_the_job_acts(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        monkeypatch.setenv("GITHUB_ACTOR", "ada")
         monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "ada")
         monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.com")
         monkeypatch.setenv("GITHUB_REPOSITORY", "acme/tumours")
@@ -134,6 +135,13 @@ class TestActor:
         run = "https://github.example.com/acme/tumours/actions/runs/7"
         assert str(current_actor(tmp_path)) == f"ada (unverified) in {run}"
         assert Actor.from_dict(current_actor(tmp_path).as_dict()).ci_run == run
+        assert current_actor(tmp_path).aliases == ()
+
+        monkeypatch.setenv("GITHUB_TRIGGERING_ACTOR", "bob")  # pressed "re-run"
+        again = current_actor(tmp_path)
+        assert again.id == "ada"
+        for login, may_approve in (("Ada", False), ("Bob", False), ("grace", True)):
+            assert again.is_same(Actor(login, verified=False, via="github review")) != may_approve
 
     def test_on_a_server_the_authenticated_user_acts_whatever_the_environment_says(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
