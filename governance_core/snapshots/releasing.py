@@ -161,7 +161,8 @@ def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment:
     former = newest_release(slug, environment)
     release = Release.of(submission, dict.fromkeys(pipelines))
     if pro:
-        before = former.pipelines if former else {}
+        # Triggers run what was merged and released, never what a change request was trained with.
+        before = former.pipelines if former and environment == "production" else {}
         made = {
             name: server.make_snapshot(pipeline, environment, release.commit, before.get(name), say)
             for name, pipeline in configured.items()

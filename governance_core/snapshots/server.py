@@ -59,7 +59,7 @@ def make_snapshot(
         pipeline: as it is configured.
         environment: that it runs in.
         commit: that is checked out.
-        former: id of the snapshot that was released before.
+        former: id of the snapshot whose triggers follow; None where only those of a replaced one do.
         say: is told what was made.
 
     Raises:

@@ -53,6 +53,19 @@ def released(scratch: Scratch) -> str:
     return str([event.body for event in journal(scratch) if event.kind == "release"][-1]["pipelines"]["training"])
 
 
+def nightly(scratch: Scratch, snapshot: str) -> str:
+    """Attach a schedule to a snapshot, and return its name."""
+    start = datetime(2100, 1, 1, tzinfo=UTC)
+    trigger = Client().create_schedule_trigger(name=f"{scratch.package}-nightly", interval=86_400, start_time=start)
+    Client().attach_trigger_to_snapshot(trigger.id, UUID(snapshot))
+    return trigger.name
+
+
+def attached(snapshot: str) -> list[str]:
+    """Return the names of a snapshot's triggers."""
+    return [trigger.name for trigger in Client().list_snapshot_triggers(UUID(snapshot))]
+
+
 def rules(scratch: Scratch, number: int) -> set[str]:
     """Return the rules that keep a version out of staging."""
     policy = project_policy(scratch.root, scratch.project, "staging")
@@ -128,28 +141,40 @@ def test_a_server_that_runs_no_snapshots_is_told_before_anything_is_made(
     assert "snapshot_mode is pro, and snapshots are run by a server of ZenML Pro, which http://127.0.0.1:" in err
 
 
-def test_triggers_follow_the_release_and_survive_a_replacement(project: Scratch, governance: Governance) -> None:
-    assert governance(*CREATE)[0] == 0
+def test_triggers_follow_a_release_to_production_and_survive_a_replacement(
+    project: Scratch, governance: Governance
+) -> None:
+    project.write("configs/production.yaml", "")
+    project.commit()
+    create = (*CREATE[:-1], "production")
+    assert governance(*create)[0] == 0
     first = released(project)
-    start = datetime(2100, 1, 1, tzinfo=UTC)
-    nightly = Client().create_schedule_trigger(name=f"{project.package}-nightly", interval=86_400, start_time=start)
-    Client().attach_trigger_to_snapshot(nightly.id, UUID(first))
+    trigger = nightly(project, first)
 
-    def attached(snapshot: str) -> list[str]:
-        return [trigger.name for trigger in Client().list_snapshot_triggers(UUID(snapshot))]
-
-    code, _, err = governance(*CREATE)
+    code, _, err = governance(*create)
     second = released(project)
     assert (code, second != first) == (0, True)
-    assert f"trigger {nightly.name} runs it from now on" in err
-    assert attached(second) == [nightly.name]
+    assert f"trigger {trigger} runs it from now on" in err
+    assert attached(second) == [trigger]
 
     project.write("notes.txt", "new")
     project.commit()
-    assert governance(*CREATE)[0] == 0
+    assert governance(*create)[0] == 0
     third = released(project)
-    assert (attached(second), attached(third)) == ([], [nightly.name])
+    assert (attached(second), attached(third)) == ([], [trigger])
     assert Client().get_snapshot(UUID(second)).name != Client().get_snapshot(UUID(third)).name
+
+
+def test_training_with_a_change_request_moves_no_trigger_to_it(project: Scratch, governance: Governance) -> None:
+    assert governance(*CREATE)[0] == 0
+    first = released(project)
+    trigger = nightly(project, first)
+    project.write("notes.txt", "new")
+    project.commit()
+    code, _, err = governance(*CREATE)
+    assert (code, released(project) != first) == (0, True)
+    assert f"trigger {trigger}" not in err
+    assert (attached(first), attached(released(project))) == ([trigger], [])
 
 
 def test_a_stack_that_the_server_cannot_run_on_and_a_deleted_snapshot_are_wrong_usage(
