@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from governance_core.core import Refused, UsageError, Violation
+from governance_core.core import Conflict, Refused, UsageError, Violation
 from governance_core.ledger import STAGES, Holders, holds, is_held_by, moved
 from governance_core.lifecycle.approval import approvers, missing_approvals
 from governance_core.lifecycle.case import Case, Decision, holder_of, known_stage
 from governance_core.lifecycle.eligibility import judge, newest_eligible
 from governance_core.lifecycle.protocol import Change
-from governance_core.project import repository_state
+from governance_core.project import overtaken_on, repository_state
 from governance_core.registry import versions
 from governance_core.registry.versions import Model, ModelVersion
 
@@ -38,7 +38,8 @@ def promote(
         model: the project's where it is None.
         version: by number; without it the holder of ``from_stage``, else the newest eligible version.
         from_stage: staging or production.
-        this_tree: of the newest eligible versions the one that was trained from the git tree that is checked out.
+        this_tree: of the newest eligible versions the one that was trained from the git tree that is checked out, where
+            its branch has no newer commits.
         force: replace who holds the stage, or archive the version in production; skips no check.
         reason: recorded.
         dry_run: say what would happen, and write nothing.
@@ -46,7 +47,7 @@ def promote(
     Raises:
         UsageError: if something that was named does not exist.
         Refused: if a rule forbids it; names every such rule.
-        Conflict: if somebody else changed a stage first; nothing was changed.
+        Conflict: if somebody else changed a stage first, or, with ``this_tree``, the branch; nothing was changed.
     """
     known_stage(to_stage, (*STAGES, "archived"))
     case = Case.open(root, model)
@@ -89,9 +90,14 @@ def promote(
 def _tree(root: Path, to_stage: str, number: int | None, from_stage: str | None) -> str:
     if to_stage != "staging" or number is not None or from_stage is not None:
         raise UsageError("--this-tree chooses what goes to staging; name no version and no other stage with it")
-    if tree := repository_state(root).tree:
-        return tree
-    raise UsageError(f"{root} has no git commit, so no version was trained from its tree")
+    state = repository_state(root)
+    if state.commit is None or state.tree is None:
+        raise UsageError(f"{root} has no git commit, so no version was trained from its tree")
+    if branch := overtaken_on(root):
+        # The job of an older merge that ends later must not take staging back.
+        moved_on = f"{branch} has moved on since {state.commit[:12]}; nothing was changed"
+        raise Conflict(f"{moved_on}, the job of its newest commit promotes")
+    return state.tree
 
 
 def _named(

@@ -20,6 +20,7 @@ from governance_core.project.repository import (
     in_history,
     is_on_branch,
     lock_digest,
+    overtaken_on,
     repository_state,
     worktree,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "is_on_branch",
     "load_project",
     "lock_digest",
+    "overtaken_on",
     "render_governed",
     "repository_state",
     "template_state",

@@ -80,6 +80,21 @@ def is_on_branch(root: Path, branch: str) -> bool:
     return False
 
 
+def overtaken_on(root: Path) -> str | None:
+    """Return the branch of ``origin`` that holds what is checked out and has newer commits.
+
+    None where what is checked out is the tip of origin/main or origin/staging, as they were fetched, or is on neither.
+    """
+    head, overtaken = _git(root, "rev-parse", "HEAD"), None
+    for branch in ("origin/main", "origin/staging"):
+        tip = _run(root, "rev-parse", "--verify", "--quiet", f"refs/remotes/{branch}")
+        if tip.stdout == head:
+            return None
+        if not tip.returncode and not _run(root, "merge-base", "--is-ancestor", "HEAD", tip.stdout.strip()).returncode:
+            overtaken = overtaken or branch
+    return overtaken
+
+
 def git_email(root: Path) -> str | None:
     """Return git's ``user.email`` as it holds in ``root``; None where none is configured."""
     found = _run(root, "config", "user.email")

@@ -185,7 +185,8 @@ class Runner:
 
     def checkout(self, options: Mapping[str, str], event: Event, _: dict[str, str]) -> None:
         """Fetch as actions/checkout does: the commit alone, or with ``fetch-depth: 0`` every branch and tag."""
-        assert options.keys() <= {"fetch-depth", "persist-credentials"}
+        assert options.keys() <= {"ref", "fetch-depth", "persist-credentials"}
+        assert options.get("ref", event.sha) == event.sha
         assert options["persist-credentials"] == "false", "each later step could read the token from git's settings"
         wanted = ["--depth=1", "--no-tags", "origin"]
         if options.get("fetch-depth") == "0":
@@ -193,6 +194,9 @@ class Runner:
         git(self.root, "init", "--quiet")
         git(self.root, "remote", "add", "origin", self.remote.as_uri())
         git(self.root, "fetch", "--quiet", *wanted, f"+{event.ref}:refs/fetched")
+        if "ref" not in options and event.ref.startswith("refs/heads/"):
+            # Where the branch has moved on the action fetches the event's commit in its place.
+            git(self.root, "update-ref", event.ref.replace("heads", "remotes/origin", 1), event.sha)
         # A file that is there already stays: uv would build the project again for one that is newer.
         git(self.root, "read-tree", event.sha)
         git(self.root, "update-index", "-q", "--refresh")

@@ -144,6 +144,13 @@ def test_a_release_is_installed_without_what_another_job_left_in_the_cache() -> 
     assert events == {"push": "true", "release": "false"}
 
 
+def test_the_job_of_a_merge_fetches_how_far_its_branch_has_moved_on() -> None:
+    checkout = workflows(render(ci="github"))["train-staging.yml"]["jobs"]["promote-staging"]["steps"][0]["with"]
+    assert checkout["fetch-depth"] == 0
+    with Expressions() as expressions:
+        assert expressions.fill(checkout["ref"], {"github": {"sha": "a1b2c3"}}) == "a1b2c3"
+
+
 def test_another_system_has_none_of_the_files() -> None:
     assert not [path for ci in ("gitlab", "jenkins") for path in files(render(ci=ci)) if path.startswith(".github")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,32 @@ class TestThisTree:
         assert code == 3
         assert f"nothing-eligible: no version of {project.project.model_name} that was trained from the tree" in err
         assert project.git("rev-parse", "HEAD^{tree}") in err
+
+    def test_the_job_of_an_older_merge_does_not_take_staging_back(
+        self, project: Scratch, governance: Governance, request: pytest.FixtureRequest
+    ) -> None:
+        def fetched(branch: str, commit: str) -> None:
+            project.git("update-ref", f"refs/remotes/origin/{branch}", commit)
+
+        for branch in ("main", "staging"):
+            request.addfinalizer(partial(project.git, "update-ref", "-d", f"refs/remotes/origin/{branch}"))
+        older = project.git("rev-parse", "HEAD")
+        fetched("main", older)
+        assert governance(*self.PROMOTE, "--dry-run")[0] == 0
+        project.write("src/more.py", "")
+        project.commit()
+        fetched("main", "HEAD")
+        project.git("reset", "--quiet", "--hard", older)
+        before = len(journal(project))
+        code, _, err = governance(*self.PROMOTE, "--force")
+        assert (code, len(journal(project))) == (4, before)
+        assert f"origin/main has moved on since {older[:12]}; nothing was changed, the job of its newest commit" in err
+
+        fetched("staging", older)
+        assert governance(*self.PROMOTE, "--dry-run")[0] == 0
+        project.git("commit", "--quiet", "--allow-empty", "--message", "merged by nobody yet")
+        fetched("staging", older)
+        assert governance(*self.PROMOTE)[0] == 0
 
     def test_evidence_that_somebody_typed_makes_no_version_one_of_the_tree(
         self, project: Scratch, governance: Governance
