@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,14 +20,15 @@ from zenml.enums import ArtifactType
 from zenml.models import PipelineRunResponse
 from zenml.utils.pagination_utils import depaginate
 
-from governance_core.core import Refused, UsageError
-from governance_core.ledger import Holder
+from governance_core.core import GovernanceError, Refused, UsageError, one_line
+from governance_core.ledger import Event, Holder
 from governance_core.lifecycle.case import Case
 from governance_core.lifecycle.settle import FINISHED
 from governance_core.lifecycle.verification import verify_ledger
 from governance_core.project import load_project
 from governance_core.registry import versions
 from governance_core.registry.chains import find_model_id, stages
+from governance_core.registry.connection import explained
 from governance_core.registry.runs import GOVERNED, delete_artifact, due_tag, lost_tag
 
 RETENTION = "retention"  # the kind of event
@@ -38,13 +39,17 @@ PAGE = 100
 
 @dataclass
 class Deleted:
-    """What one call deleted, or with ``dry_run`` would; ``artifacts`` is a number of versions, then the largest."""
+    """What one call deleted, or with ``dry_run`` would; ``artifacts`` is a number of versions, then the largest.
+
+    ``failed`` says what could not be deleted, and why.
+    """
 
     model: str
     dry_run: bool
     runs: list[str] = field(default_factory=list)
     versions: list[Holder] = field(default_factory=list)
     artifacts: int = 0
+    failed: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -61,12 +66,35 @@ class Deleted:
         )
 
 
-@dataclass(frozen=True)
 class Needed:
     """Versions that a stage, its chain or an approval needs, with the newest, and the runs that made their models."""
 
-    versions: frozenset[str]
-    runs: frozenset[str]
+    def __init__(self, case: Case) -> None:
+        self.versions: set[str] = set()
+        self.runs: set[str] = set()
+        self._case = case
+        self._read: dict[str, int] = {}  # of each chain the last event
+        newest = enumerate(versions.newest_versions(case.model))
+        self._add({version.id for place, version in newest if version.stage or place == 0})
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read what both chains hold since the last time: deleting takes minutes, in which people go on working."""
+        for chain in (self._case.journal, stages(self._case.model.name)):  # which may be made meanwhile
+            for event in chain.events(self._read.get(chain.name, 0)):
+                self._read[chain.name] = event.seq
+                if chain is not self._case.journal:
+                    self._add(set(_version_ids(event.body)))
+                elif event.kind == "approval":
+                    self._add({event.body["version"]})
+
+    def _add(self, ids: set[str]) -> None:
+        found = Client().list_artifact_versions
+        for version in sorted(ids - self.versions):
+            for model in depaginate(found, model_version_id=UUID(version), type=ArtifactType.MODEL, hydrate=True):
+                if model.producer_pipeline_run_id:
+                    self.runs.add(str(model.producer_pipeline_run_id))
+        self.versions |= ids
 
 
 def retain(root: Path, keep_last: int, *, model: str | None = None, dry_run: bool = False) -> Deleted:
@@ -84,6 +112,7 @@ def retain(root: Path, keep_last: int, *, model: str | None = None, dry_run: boo
     Raises:
         UsageError: if something that was named does not exist.
         Refused: if the ledger does not hold, because then it does not say what is needed.
+        GovernanceError: if something could not be deleted; the message names it and says what was deleted.
     """
     if keep_last < 1:
         raise UsageError(f"--keep-last is {keep_last}; keep at least 1 run of each pipeline")
@@ -95,36 +124,25 @@ def retain(root: Path, keep_last: int, *, model: str | None = None, dry_run: boo
         if violations := verify_ledger(root, model).violations:
             raise Refused(f"Deleting old runs of {case.model.name}", violations)
     deleted = Deleted(case.model.name, dry_run)
-    expired = _expired(case, keep_last)
+    kept = Needed(case)
+    expired = _expired(case, keep_last, kept)
     if dry_run:
-        _foresee(deleted, case, expired)
+        _foresee(deleted, expired, kept)
         return deleted
-    if begun := _newest(case):
-        _delete(deleted, case, begun)
-        expired = [run for run in expired if str(run.id) not in deleted.runs]
-    for start in range(0, len(expired), RUNS_AT_ONCE):
-        doomed = _doomed(expired[start : start + RUNS_AT_ONCE], needed(case))
-        body = {"model": case.model.name, "keep_last": keep_last, "actor": case.actor.as_dict(), **doomed}
-        case.journal.record(RETENTION, body)
-        _delete(deleted, case, doomed)
+    doomed = {str(run.id) for run in expired}
+    begun = _begun(case)
+    # Of what somebody else began, only runs that have expired by today's number too.
+    unfinished = [event.seq for event in begun if not _delete(deleted, event.body, doomed, kept)]
+    tried = {run for event in begun for run in event.body["runs"]}
+    for batch in _batches(deleted, [run for run in expired if str(run.id) not in tried], kept):
+        body = {"model": case.model.name, "keep_last": keep_last, "actor": case.actor.as_dict(), **batch}
+        event = case.journal.record(RETENTION, {**body, "unfinished": unfinished})
+        if not _delete(deleted, batch, doomed, kept):
+            unfinished.append(event.seq)
+    if deleted.failed:
+        failed = "".join(f"\n  - {failure}" for failure in deleted.failed)
+        raise GovernanceError(f"{deleted}; the next call tries again what could not be deleted:{failed}")
     return deleted
-
-
-def needed(case: Case) -> Needed:
-    """Read which versions of a model are needed, and the runs that made them."""
-    kept = {event.body["version"] for event in case.journal.events() if event.kind == "approval"}
-    for event in stages(case.model.name).events():
-        kept |= set(_version_ids(event.body))
-    for place, version in enumerate(versions.newest_versions(case.model)):
-        if version.stage or place == 0:
-            kept.add(version.id)
-    found = Client().list_artifact_versions
-    made = (
-        model.producer_pipeline_run_id
-        for version in sorted(kept)
-        for model in depaginate(found, model_version_id=UUID(version), type=ArtifactType.MODEL, hydrate=True)
-    )
-    return Needed(frozenset(kept), frozenset(str(run) for run in made if run))
 
 
 def _version_ids(value: Any) -> Iterator[str]:
@@ -139,7 +157,7 @@ def _version_ids(value: Any) -> Iterator[str]:
             yield from _version_ids(inner)
 
 
-def _expired(case: Case, keep_last: int) -> list[PipelineRunResponse]:
+def _expired(case: Case, keep_last: int, kept: Needed) -> list[PipelineRunResponse]:
     found = Client().list_pipeline_runs
     tags = (due_tag(case.project.project_slug), lost_tag(case.project.project_slug))
     unsettled = {run.id for tag in tags for run in depaginate(found, tags=[f"equals:{tag}"], hydrate=False)}
@@ -149,23 +167,39 @@ def _expired(case: Case, keep_last: int) -> list[PipelineRunResponse]:
     ):
         by_pipeline[run.pipeline.id if run.pipeline else None].append(run)
     old = [run for runs in by_pipeline.values() for run in runs[keep_last:]]
-    makers = needed(case).runs if old else frozenset()
-    return [run for run in old if run.id not in unsettled and str(run.id) not in makers]
+    return [run for run in old if run.id not in unsettled and str(run.id) not in kept.runs]
 
 
-def _doomed(runs: Iterable[PipelineRunResponse], kept: Needed) -> dict[str, Any]:
+def _batches(deleted: Deleted, runs: Iterable[PipelineRunResponse], kept: Needed) -> Iterator[dict[str, Any]]:
+    """Yield what goes with these runs, as much at a time as an event holds."""
+    batch: list[PipelineRunResponse] = []
+    artifacts: set[str] = set()
+    for run in runs:
+        outputs = set(_outputs(run.id))
+        if len(outputs) > MOST_ARTIFACTS:
+            why = f"it has {len(outputs)} artifacts, and an event names at most {MOST_ARTIFACTS}; delete it by hand"
+            deleted.failed.append(f"run {run.id}: {why}")
+            continue
+        if len(batch) == RUNS_AT_ONCE or len(artifacts | outputs) > MOST_ARTIFACTS:
+            yield _doomed(batch, artifacts, kept)
+            batch, artifacts = [], set()
+        batch.append(run)
+        artifacts |= outputs
+    if batch:
+        yield _doomed(batch, artifacts, kept)
+
+
+def _doomed(runs: Sequence[PipelineRunResponse], artifacts: Iterable[str], kept: Needed) -> dict[str, Any]:
     """Return what goes with these runs, as an event records it."""
-    doomed = [run for run in runs if str(run.id) not in kept.runs]
-    worked_on = {run.model_version.id: run.model_version.number for run in doomed if run.model_version}
-    artifacts = [artifact for run in doomed for artifact in _outputs(run.id)]
+    worked_on = {run.model_version.id: run.model_version.number for run in runs if run.model_version}
     return {
-        "runs": [str(run.id) for run in doomed],
+        "runs": [str(run.id) for run in runs],
         "versions": [
             Holder(id=str(version), number=number)
             for version, number in worked_on.items()
             if str(version) not in kept.versions
         ],
-        "artifacts": list(dict.fromkeys(artifacts))[:MOST_ARTIFACTS],
+        "artifacts": sorted(artifacts),
     }
 
 
@@ -174,32 +208,52 @@ def _outputs(run: UUID) -> Iterator[str]:
         yield from (str(version.id) for versions_of in step.outputs.values() for version in versions_of)
 
 
-def _newest(case: Case) -> Mapping[str, Any] | None:
-    """Return what the newest event of retention said that it deletes: whoever wrote it may have died at it."""
-    events = (event.body for event in case.journal.newest() if event.kind == RETENTION)
-    return next((body for body in events if body["model"] == case.model.name), None)
+def _begun(case: Case) -> list[Event]:
+    """Return the newest event of retention, at which somebody may have died, and those that it says are unfinished."""
+    events = (event for event in case.journal.newest() if event.kind == RETENTION)
+    newest = next((event for event in events if event.body["model"] == case.model.name), None)
+    if newest is None:
+        return []
+    found = [case.journal.event(seq) for seq in newest.body.get("unfinished", ())]
+    return [*(event for event in found if event), newest]
 
 
-def _delete(deleted: Deleted, case: Case, doomed: Mapping[str, Any]) -> None:
-    kept = needed(case)  # somebody may have promoted or approved since
+def _delete(deleted: Deleted, named: Mapping[str, Any], doomed: set[str], kept: Needed) -> bool:
+    """Delete what an event names, of its runs the doomed ones; say whether nothing of it failed."""
+    failures = len(deleted.failed)
     store = Client().zen_store
-    for run in _there(Client().list_pipeline_runs, set(doomed["runs"]) - kept.runs):
-        with suppress(KeyError):  # two of these at once
-            store.delete_run(run.id)
+    for run in _there(Client().list_pipeline_runs, doomed.intersection(named["runs"])):
+        kept.read_on()
+        if str(run.id) not in kept.runs and _done(deleted, f"run {run.id}", partial(store.delete_run, run.id)):
             deleted.runs.append(str(run.id))
-    for version in doomed["versions"]:
+    kept.read_on()
+    for version in named["versions"]:
         if version["id"] not in kept.versions and not _worked_on(version["id"]):
-            with suppress(KeyError):
-                store.delete_model_version(UUID(version["id"]))
+            what, delete = f"version {version['number']}", partial(store.delete_model_version, UUID(version["id"]))
+            if _done(deleted, what, delete):
                 deleted.versions.append(version)
-    for artifact in _there(Client().list_artifact_versions, doomed["artifacts"], only_unused=True):
-        with suppress(KeyError):
-            delete_artifact(artifact)
-            deleted.artifacts += 1
+    for artifact in _there(Client().list_artifact_versions, named["artifacts"], only_unused=True):
+        what = f"artifact version {artifact.id} at {artifact.uri}"
+        deleted.artifacts += _done(deleted, what, partial(delete_artifact, artifact))
+    return len(deleted.failed) == failures
 
 
-def _foresee(deleted: Deleted, case: Case, expired: list[PipelineRunResponse]) -> None:
-    doomed = _doomed(expired, needed(case))
+def _done(deleted: Deleted, what: str, delete: Callable[[], object]) -> bool:
+    """Say whether this call deleted it; a store that is gone or an integration that is missing stops nothing else."""
+    try:
+        delete()
+    except KeyError:  # somebody else did, two of these at once
+        return False
+    except Exception as error:
+        if explained(error):
+            raise
+        deleted.failed.append(f"{what}: {one_line(error)}")
+        return False
+    return True
+
+
+def _foresee(deleted: Deleted, expired: Sequence[PipelineRunResponse], kept: Needed) -> None:
+    doomed = _doomed(expired, {artifact for run in expired for artifact in _outputs(run.id)}, kept)
     deleted.runs = doomed["runs"]
     deleted.versions = [version for version in doomed["versions"] if _worked_on(version["id"]) <= set(doomed["runs"])]
     deleted.artifacts = len(doomed["artifacts"])

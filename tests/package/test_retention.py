@@ -18,7 +18,7 @@ from zenml.cli.artifact import prune_artifacts
 from zenml.client import Client
 from zenml.utils.pagination_utils import depaginate
 
-from governance_core.core import Refused, UsageError
+from governance_core.core import GovernanceError, Refused, UsageError
 from governance_core.lifecycle import retention
 from governance_core.lifecycle.approval import approve
 from governance_core.lifecycle.promotion import promote
@@ -168,11 +168,97 @@ def test_what_was_begun_is_not_finished_where_somebody_needs_it_since(
 ) -> None:
     train(scratch, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(retention, "_delete", lambda *_: None)
+        patch.setattr(retention, "_delete", lambda *_: True)
         retain(scratch.root, 1)
     promote(scratch.root, "staging", version=1)
     assert retain(scratch.root, 1).runs == []
     assert promote(scratch.root, "production", version=1).after["production"]["number"] == 1
+
+
+def test_what_a_mistaken_call_began_is_finished_only_as_far_as_it_is_gone(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(scratch, 3)
+    store = Client().zen_store
+    delete_run, runs = type(store).delete_run, []
+
+    def dying(self: Any, run: Any) -> None:
+        runs.append(run)
+        if len(runs) > 1:
+            raise SystemExit("killed")
+        delete_run(self, run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "delete_run", dying)
+        with pytest.raises(SystemExit):
+            retain(scratch.root, 1)
+    deleted = retain(scratch.root, 100)
+    assert (deleted.runs, len(deleted.versions)) == ([], 1)
+    assert deleted.artifacts > 0
+    assert numbers(scratch) == worked_on(scratch)
+    assert len(numbers(scratch)) == 2
+
+
+def test_what_is_promoted_while_others_are_deleted_stays(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(scratch, 3)
+    store = Client().zen_store
+    delete_run = type(store).delete_run
+
+    def promoting(self: Any, run: Any) -> None:
+        delete_run(self, run)
+        monkeypatch.setattr(type(store), "delete_run", delete_run)
+        promote(scratch.root, "staging", version=worked_on(scratch)[0])
+
+    monkeypatch.setattr(type(store), "delete_run", promoting)
+    deleted = retain(scratch.root, 1)
+    assert (len(deleted.runs), len(deleted.versions)) == (1, 1)
+    assert numbers(scratch) == worked_on(scratch)
+    promote(scratch.root, "production")
+
+
+def test_what_cannot_be_deleted_is_named_and_tried_again_and_the_rest_goes(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, governance: Governance
+) -> None:
+    monkeypatch.setattr(retention, "RUNS_AT_ONCE", 1)
+    monkeypatch.chdir(scratch.root)
+    train(scratch, 3)
+    stuck = [artifacts_of_version(scratch, number)["model"].id for number in (2, 1)]
+    delete_artifact = retention.delete_artifact
+
+    def failing(artifact: Any) -> None:
+        if artifact.id in stuck:
+            raise RuntimeError("Unable to fetch the artifact store")
+        delete_artifact(artifact)
+
+    monkeypatch.setattr(retention, "delete_artifact", failing)
+    code, _, err = governance("retention", "--keep-last", 1)
+    assert (code, numbers(scratch), worked_on(scratch)) == (1, [3], [3])
+    assert "2 runs, " in err
+    assert all(f"artifact version {artifact} at " in err for artifact in stuck)
+    assert "RuntimeError: Unable to fetch the artifact store" in err
+    monkeypatch.setattr(retention, "delete_artifact", delete_artifact)
+    assert retain(scratch.root, 1).artifacts == 2
+    for artifact in stuck:
+        with pytest.raises(KeyError):
+            Client().get_artifact_version(artifact)
+
+
+def test_an_event_names_every_artifact_of_its_runs(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(scratch, 3)
+    artifacts = [artifacts_of_version(scratch, number) for number in (1, 2)]
+    foreseen = retain(scratch.root, 1, dry_run=True)
+    monkeypatch.setattr(retention, "MOST_ARTIFACTS", 1)
+    with pytest.raises(GovernanceError, match="by hand"):
+        retain(scratch.root, 1)
+    assert numbers(scratch) == worked_on(scratch) == [1, 2, 3]
+    monkeypatch.setattr(retention, "MOST_ARTIFACTS", max(map(len, artifacts)))
+    assert retain(scratch.root, 1, dry_run=True).artifacts == foreseen.artifacts
+    assert len(retain(scratch.root, 1).runs) == 2
+    events = [event.body for event in journal(scratch) if event.kind == "retention"]
+    assert [len(event["runs"]) for event in events] == [1, 1]
+    for made in artifacts:
+        with pytest.raises(KeyError):
+            Client().get_artifact_version(made["model"].id)
 
 
 def test_a_version_that_somebody_is_moving_stays_and_many_runs_go_in_events_that_fit(
