@@ -27,7 +27,7 @@ class Api:
     """
 
     def __init__(self, url: str, header: str, token: str, variable: str) -> None:
-        self._url, self._header, self._token, self._variable = url.rstrip("/"), header, token, variable
+        self._url, self._header, self._token, self.variable = url.rstrip("/"), header, token, variable
 
     def __repr__(self) -> str:
         return f"Api({self._url!r})"
@@ -100,7 +100,7 @@ class Api:
             raise UsageError(f"{asked} got no answer that can be read ({type(error).__name__})") from None
         if answer.status_code in (401, 403, 404):
             raise UsageError(
-                f"{asked} was answered with {answer.status_code}: the token in {self._variable} is not valid there or "
+                f"{asked} was answered with {answer.status_code}: the token in {self.variable} is not valid there or "
                 f"lacks a right; this takes {right}"
             )
         raise UsageError(f"{asked} was answered with {answer.status_code}: {' '.join(answer.text.split())[:300]}")

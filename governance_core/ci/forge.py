@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -55,6 +57,11 @@ class Forge(ABC):
             UsageError: if the forge cannot be reached or refuses.
         """
 
+    @cached_property
+    @abstractmethod
+    def _login(self) -> str:
+        """The login of the token's own user."""
+
     @abstractmethod
     def _comment(self, number: str, marker: str, text: str) -> str: ...
 
@@ -65,10 +72,16 @@ class Forge(ABC):
 class GitHub(Forge):
     """A repository on GitHub."""
 
+    @cached_property
+    def _login(self) -> str:
+        if self._api.variable == "GITHUB_TOKEN":  # may not ask whose it is
+            return "github-actions[bot]"
+        return str(self._api.get("/user", right="that it is a user's")["login"])
+
     def _comment(self, number: str, marker: str, text: str) -> str:
         right = "the permission `pull-requests: write`"
         path = f"/repos/{self._repository}/issues/{number}/comments"
-        found = _first(self._api.pages(path, right=right), "body", marker)
+        found = self._first(self._api.pages(path, right=right), marker)
         if found:
             path = f"/repos/{self._repository}/issues/comments/{found['id']}"
         return str(self._api.send("PATCH" if found else "POST", path, {"body": text}, right=right)["html_url"])
@@ -76,7 +89,7 @@ class GitHub(Forge):
     def _issue(self, marker: str, title: str, text: str) -> str:
         right = "the permission `issues: write`"
         path = f"/repos/{self._repository}/issues"
-        found = _first(self._api.pages(path, right=right, state="open"), "body", marker)
+        found = self._first(self._api.pages(path, right=right, state="open"), marker)
         body = {"title": title, "body": text}
         if found:
             return str(self._api.send("PATCH", f"{path}/{found['number']}", body, right=right)["html_url"])
@@ -93,15 +106,27 @@ class GitHub(Forge):
         body |= {"head": branch, "base": "main"}
         return str(self._api.send("POST", path, body, right=right)["html_url"])
 
+    def _first(self, items: Iterable[dict[str, Any]], marker: str) -> dict[str, Any] | None:
+        for item in items:
+            author = (item["user"] or {}).get("login")  # None where the account was deleted
+            # What GitHub lists as issues are its pull requests, too.
+            if _is_own(item["body"], marker, author, self._login) and "pull_request" not in item:
+                return item
+        return None
+
 
 class GitLab(Forge):
     """A project on GitLab."""
+
+    @cached_property
+    def _login(self) -> str:
+        return str(self._api.get("/user", right="the scope `api`")["username"])
 
     def _comment(self, number: str, marker: str, text: str) -> str:
         right = "the role Reporter and the scope `api`"
         merge_request = f"/projects/{self._repository}/merge_requests/{number}"
         notes = self._api.pages(f"{merge_request}/notes", right=right, sort="asc")
-        found = _first(notes, "body", marker)
+        found = self._first(notes, "body", marker)
         path = f"{merge_request}/notes/{found['id']}" if found else f"{merge_request}/notes"
         note = self._api.send("PUT" if found else "POST", path, {"body": text}, right=right)
         address = self._api.get(merge_request, right=right)["web_url"]
@@ -110,7 +135,7 @@ class GitLab(Forge):
     def _issue(self, marker: str, title: str, text: str) -> str:
         right = "the role Reporter and the scope `api`"
         path = f"/projects/{self._repository}/issues"
-        found = _first(self._api.pages(path, right=right, state="opened"), "description", marker)
+        found = self._first(self._api.pages(path, right=right, state="opened"), "description", marker)
         body = {"title": title, "description": text}
         if found:
             return str(self._api.send("PUT", f"{path}/{found['iid']}", body, right=right)["web_url"])
@@ -125,6 +150,10 @@ class GitLab(Forge):
             return str(self._api.send("PUT", f"{path}/{found[0]['iid']}", body, right=right)["web_url"])
         body |= {"source_branch": branch, "target_branch": "main"}
         return str(self._api.send("POST", path, body, right=right)["web_url"])
+
+    def _first(self, items: Iterable[dict[str, Any]], field: str, marker: str) -> dict[str, Any] | None:
+        own = (item for item in items if _is_own(item[field], marker, item["author"]["username"], self._login))
+        return next(own, None)
 
 
 def forge() -> Forge:
@@ -193,9 +222,9 @@ def repository_of(git_url: str) -> str:
     raise UsageError("GIT_URL names no repository")
 
 
-def _first(items: Any, field: str, marker: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = next((item for item in items if marker in (item[field] or "")), None)
-    return found
+def _is_own(text: str | None, marker: str, author: str | None, login: str) -> bool:
+    """Tell whether we wrote a text: anybody may write one that holds the marker, which then would catch all others."""
+    return (text or "").startswith(marker) and author == login
 
 
 def _marker(key: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from ci.github_syntax import Event, Expressions, load, words
 from support.ci_project import CIProject
-from support.forge import TOKEN, Forge
+from support.forge import GITHUB_TOKEN, Forge
 from support.rendering import git
 
 # Keys that the runner follows, and those that change nothing where one job runs at a time; another key is refused.
@@ -157,7 +157,7 @@ class Runner:
         self._leave()
         settings = self._settings(job.get("environment"))
         contexts = contexts | {
-            "github": contexts["github"] | {"token": TOKEN, "job": name},
+            "github": contexts["github"] | {"token": GITHUB_TOKEN, "job": name},
             "secrets": {} if event.from_fork else dict(settings.secrets),
             "vars": dict(settings.variables),
         }

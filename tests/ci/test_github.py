@@ -10,7 +10,7 @@ import pytest
 from ci.github_runner import JobRun, Runner, Settings
 from ci.github_syntax import Event, Expressions
 from support.ci_project import CIProject, CIProjects, job_environment
-from support.forge import REPOSITORY, TOKEN, Forge
+from support.forge import GITHUB_TOKEN, REPOSITORY, Forge
 from support.rendering import commit_all, edit, git
 from support.zenml_server import QUIET, ZenMLServer
 
@@ -311,7 +311,7 @@ def test_no_log_shows_a_secret(
 ) -> None:
     for runs in (proposed, merged, released):
         assert github.server.key not in logs(runs)
-        assert TOKEN not in logs(runs)
+        assert GITHUB_TOKEN not in logs(runs)
 
 
 def test_a_failed_gate_fails_the_job_and_is_reported(in_production: GitHub) -> None:

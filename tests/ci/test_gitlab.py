@@ -413,7 +413,7 @@ def test_a_merge_request_trains_and_its_comment_shows_the_metrics_and_is_updated
     (comment,) = merge_request.comments
     assert all(f"| {metric} | " in comment for metric in ("accuracy", "precision", "recall"))
     assert f"| trained by | ada through ci (unverified) in {JOB} |" in comment
-    forge.change_requests[0].comments = {number: "outdated: " + text for number, text in enumerate(forge.comments, 1)}
+    forge.change_requests[0].comments = {number: text + "outdated" for number, text in enumerate(forge.comments, 1)}
     assert project.run("report", event=EVENTS["change-request"])["report"].code == 0
     assert forge.comments == [comment]
 

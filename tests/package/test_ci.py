@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Governance
-from support.forge import REPOSITORY, TOKEN, Enter, Forge
+from support.forge import CHANGE_REQUEST, GITHUB_TOKEN, REPOSITORY, TOKEN, Enter, Forge, Item
 from support.servers import free_port
 
 from governance_core import ci
@@ -42,6 +42,25 @@ def test_one_matter_has_one_open_issue(forge: Forge, enter: Enter, system: str, 
     forge.issues[0].open = False
     ci.forge().issue("monitoring", "Drift", "0.6")
     assert [issue.number for issue in forge.open_issues] == [2, 3]
+
+
+@pytest.mark.parametrize(("system", "on"), PLACES)
+def test_nobody_catches_our_issue_or_comment_with_its_hidden_line(
+    forge: Forge, enter: Enter, system: str, on: str
+) -> None:
+    marker = "<!-- governance: monitoring -->"
+    quoted = f"look at this:\n{marker}"
+    forge.issues = [Item(1, "Caught", marker, author="mallory"), Item(2, "Quoted", quoted)]
+    request = forge.change_requests[0]
+    request.text = marker
+    request.comments, request.authors = {1: marker, 2: quoted}, {1: "mallory"}
+    enter(system, CHANGE_REQUEST, on)
+    for text in ("0.4", "0.5"):
+        ci.forge().issue("monitoring", "Drift", text)
+        ci.forge().comment("monitoring", text)
+    assert [issue.title for issue in forge.open_issues] == ["Caught", "Quoted", "Drift"]
+    assert forge.comments == [marker, quoted, f"{marker}\n0.5"]
+    assert (request.title, request.text) == ("A change", marker)
 
 
 @pytest.mark.parametrize(("system", "on"), PLACES)
@@ -143,7 +162,7 @@ def test_a_token_is_shown_to_nobody_whatever_the_answer(forge: Forge, enter: Ent
     assert str(status) in str(refused.value)
     assert ("GITHUB_TOKEN" in str(refused.value)) == (status in (401, 403, 404))
     assert "`issues: write`" in str(refused.value) or status in (302, 422)
-    assert TOKEN not in f"{refused.value!r} {ci.forge()._api!r}"
+    assert GITHUB_TOKEN not in f"{refused.value!r} {ci.forge()._api!r}"
 
 
 def test_the_token_wins_against_a_password_in_netrc(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.command_line import Governance
-from support.forge import RUN_ID, TOKEN, Enter, Forge
+from support.forge import GITHUB_TOKEN, RUN_ID, Enter, Forge
 from support.scratch import Scratch
 from support.trained import journal
 
@@ -174,7 +174,7 @@ def test_an_api_that_refuses_is_wrong_usage_that_names_the_right(
     assert code == 2
     assert f"{status}: the token in GITHUB_TOKEN" in err
     assert "`actions: read`" in err
-    assert TOKEN not in err
+    assert GITHUB_TOKEN not in err
     assert approvals(staged) == []
 
 

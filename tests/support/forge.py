@@ -23,12 +23,16 @@ Enter = Callable[..., None]  # puts this process into a job, with the arguments 
 REPOSITORY = "acme/tumours"
 RUN_ID, JOB_ID = "4711", "815"
 TOKEN = "a-token-that-no-log-may-show"
+GITHUB_TOKEN = "a-token-of-a-job-that-no-log-may-show"
 CHANGE_REQUEST = 12
 
 
 @dataclass
 class Item:
-    """An issue or a change request; ``comments`` are texts by their ids."""
+    """An issue or a change request; ``comments`` are texts by their ids.
+
+    ``author`` and ``authors``, by the ids of comments, are those who are not the token's own user.
+    """
 
     number: int
     title: str
@@ -37,6 +41,8 @@ class Item:
     base: str | None = None
     open: bool = True
     comments: dict[int, str] = field(default_factory=dict)
+    author: str | None = None
+    authors: dict[int, str] = field(default_factory=dict)
 
 
 class Forge:
@@ -86,7 +92,7 @@ class Forge:
                 "GITHUB_REPOSITORY": REPOSITORY,
                 "GITHUB_RUN_ID": RUN_ID,
                 "GITHUB_SERVER_URL": "https://github.example.com",
-                "GITHUB_TOKEN": TOKEN,
+                "GITHUB_TOKEN": GITHUB_TOKEN,
             }
         if system == "gitlab":
             return {
@@ -163,6 +169,8 @@ class Forge:
                 return status, {"message": "refused"}
         api = _GitLab(self, asked, body) if url.path.startswith("/api/v4/") else _GitHub(self, asked, body)
         path = url.path.removeprefix("/api/v4")
+        if path == "/user" and headers.get("Authorization") == f"Bearer {GITHUB_TOKEN}":
+            return 403, {"message": "Resource not accessible by integration"}
         if not api.authenticated(path, headers):
             return 401, {"message": "401 Unauthorized"}
         for asks, form, answer in api.routes():
@@ -180,6 +188,7 @@ class _Api:
 
     number, text, address, opened = "number", "body", "html_url", "open"
     head, base = "head", "base"
+    user, login, own = "user", "login", "release-bot"
 
     def __init__(self, forge: Forge, asked: dict[str, str], body: Any) -> None:
         self.forge, self.asked, self.body = forge, asked, body
@@ -187,8 +196,11 @@ class _Api:
     def now(self) -> str:
         return self.forge.at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.999Z")
 
+    def by(self, author: str | None) -> dict[str, Any]:
+        return {self.user: {self.login: author or self.own}}
+
     def shown(self, item: Item) -> dict[str, Any]:
-        return {
+        return self.by(item.author) | {
             self.number: item.number,
             self.text: item.text,
             self.address: f"{self.forge.url}/{item.number}",
@@ -227,8 +239,8 @@ class _Api:
         return self.shown(item)
 
     def comments(self, number: int) -> list[Any]:
-        found = _numbered(self.forge.change_requests, number).comments
-        return [self.comment(key, text) for key, text in found.items()]
+        found = _numbered(self.forge.change_requests, number)
+        return [self.by(found.authors.get(key)) | self.comment(key, text) for key, text in found.comments.items()]
 
     def write_comment(self, number: int) -> Any:
         found = _numbered(self.forge.change_requests, number).comments
@@ -247,11 +259,18 @@ class _Api:
 class _GitHub(_Api):
     def authenticated(self, path: str, headers: dict[str, str]) -> bool:
         del path
-        return headers.get("Authorization") == f"Bearer {TOKEN}"
+        token = headers.get("Authorization", "").removeprefix("Bearer ")
+        if token == GITHUB_TOKEN:
+            self.own = "github-actions[bot]"
+        return token in (TOKEN, GITHUB_TOKEN)
+
+    def issues(self) -> list[Any]:
+        return [self.shown(item) | {"pull_request": {}} for item in self.forge.change_requests] + super().issues()
 
     def routes(self) -> list[tuple[str, str, Any]]:
         repository = f"/repos/{REPOSITORY}"
         return [
+            ("GET", "/user", lambda: self.by(None)["user"]),
             ("GET", f"{repository}/actions/runs/{RUN_ID}", lambda: {"created_at": self.now()}),
             ("GET", f"{repository}/actions/runs/{RUN_ID}/approvals", self.approvals),
             ("GET", rf"{repository}/issues/(\d+)/comments", self.comments),
@@ -278,6 +297,7 @@ class _GitHub(_Api):
 class _GitLab(_Api):
     number, text, address, opened = "iid", "description", "web_url", "opened"
     head, base = "source_branch", "target_branch"
+    user, login = "author", "username"
 
     def authenticated(self, path: str, headers: dict[str, str]) -> bool:
         # A job's own token reads deployments and its job; it may neither comment nor open anything.
@@ -287,6 +307,7 @@ class _GitLab(_Api):
     def routes(self) -> list[tuple[str, str, Any]]:
         project = "/projects/(?:42|acme%2Ftumours)"
         return [
+            ("GET", "/user", lambda: self.by(None)["author"]),
             ("GET", "/job", self.job),
             ("GET", f"{project}/deployments", self.deployments),
             ("GET", rf"{project}/deployments/2", self.deployment),
