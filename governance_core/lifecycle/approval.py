@@ -10,7 +10,7 @@ from typing import Any
 from governance_core import ci
 from governance_core.core import Refused, UsageError, Violation
 from governance_core.ledger import Event, is_arrival
-from governance_core.lifecycle.case import Case, Dossier, holder_of, known_stage
+from governance_core.lifecycle.case import Case, Dossier, holder_of, just_promoted, known_stage
 from governance_core.policy import EffectivePolicy
 from governance_core.registry import versions
 from governance_core.registry.actors import Actor
@@ -22,7 +22,8 @@ from governance_core.registry.versions import ModelVersion
 class Approved:
     """The approvals that were written for a version, and how many count now of those that policy asks for.
 
-    ``passed_over`` are the people whom the CI system names and who may not approve it, each with the rule.
+    ``passed_over`` are the people whom the CI system names and who may not approve it, each with the rule. ``already``
+    means that the version is in production, and that nothing was written.
     """
 
     model: str
@@ -31,6 +32,7 @@ class Approved:
     passed_over: tuple[Violation, ...]
     given: int
     needed: int
+    already: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the approvals as JSON."""
@@ -41,10 +43,13 @@ class Approved:
             "passed_over": [found.as_dict() for found in self.passed_over],
             "given": self.given,
             "needed": self.needed,
+            "already": self.already,
         }
 
     def __str__(self) -> str:
         """Say it in a sentence, and in a further line each who was passed over."""
+        if self.already:
+            return f"{self.model} version {self.version} is already in production; nothing was changed"
         people = " and ".join(str(Actor.from_dict(event.body["actor"])) for event in self.events)
         count = f"it has {self.given} of {self.needed} approvals that production needs"
         lines = [f"{people or 'nobody new'} approved {self.model} version {self.version}; {count}"]
@@ -86,8 +91,11 @@ def approve(
     request = {"action": "approve", "number": version, "from_stage": from_stage, "to": to_stage, "reason": reason}
     with case.recording_refusals(request):
         policy = case.policy(to_stage)
-        chosen = _chosen(case, policy, version, from_stage)
+        chosen, again = _chosen(case, policy, version, from_stage)
         dossier = case.dossier(chosen)
+        if again:
+            given = len(approvers(dossier))
+            return Approved(case.model.name, chosen.number, (), (), given, policy.approvals, already=True)
         what = f"Approving {case.model.name} version {chosen.number}"
         if dossier.evidence is None:
             message = "no governed run recorded evidence of it, so there is nothing to approve"
@@ -140,11 +148,17 @@ def missing_approvals(dossier: Dossier, policy: EffectivePolicy, version: ModelV
     return [Violation("approvals", f"it has {who}; somebody who did not train it runs `{command}`")]
 
 
-def _chosen(case: Case, policy: EffectivePolicy, number: int | None, from_stage: str | None) -> ModelVersion:
+def _chosen(
+    case: Case, policy: EffectivePolicy, number: int | None, from_stage: str | None
+) -> tuple[ModelVersion, bool]:
+    """Return the version that was named, and whether it went from there to production just before."""
     if number is not None:
-        return versions.find_version(case.model, number)
+        return versions.find_version(case.model, number), False
     assert from_stage is not None
-    return holder_of(case.model, case.stages(policy).settled(write=True).holders, from_stage)
+    state = case.stages(policy).settled(write=True)
+    if from_stage == "staging" and (again := just_promoted(case.model, state)):
+        return again, True
+    return holder_of(case.model, state.holders, from_stage), False
 
 
 def _named_by_ci(actor: Actor) -> list[tuple[Actor, ci.Approver | None]]:

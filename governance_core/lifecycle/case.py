@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from governance_core.core import Refused, UsageError, Violation
-from governance_core.ledger import STAGES, Event, Holders, recorded_violations
+from governance_core.ledger import STAGES, Event, Holders, StageState, is_arrival, recorded_violations
 from governance_core.lifecycle.eligibility import evidence_of
 from governance_core.lifecycle.protocol import StageLedger
 from governance_core.pipelines.submission import project_policy
@@ -150,6 +150,21 @@ def holder_of(model: versions.Model, holders: Holders, stage: str) -> versions.M
     holder = holders[known_stage(stage, STAGES)]
     if holder is None:
         raise UsageError(f"no version of {model.name} is in {stage}")
+    return versions.find_version(model, holder["number"])
+
+
+def just_promoted(model: versions.Model, state: StageState) -> versions.ModelVersion | None:
+    """Return the version that the newest change of stages took from staging to production, where staging is empty.
+
+    What named it as the holder of staging is then being done again, after something later failed.
+    """
+    holder = state.holders["production"]
+    if holder is None or state.holders["staging"]:
+        return None
+    events = chains.stages(model.name).newest()
+    newest = next((event for event in events if event.kind == "outcome" and event.body["result"] == "done"), None)
+    if newest is None or newest.body["action"] != "promote" or not is_arrival(newest, "production", holder["id"]):
+        return None
     return versions.find_version(model, holder["number"])
 
 

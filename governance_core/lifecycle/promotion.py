@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from governance_core.core import Conflict, Refused, UsageError, Violation
-from governance_core.ledger import STAGES, Holders, holds, is_held_by, moved
+from governance_core.ledger import STAGES, Holders, StageState, holds, is_held_by, moved
 from governance_core.lifecycle.approval import approvers, missing_approvals
-from governance_core.lifecycle.case import Case, Decision, holder_of, known_stage
+from governance_core.lifecycle.case import Case, Decision, holder_of, just_promoted, known_stage
 from governance_core.lifecycle.eligibility import judge, newest_eligible
 from governance_core.lifecycle.protocol import Change
 from governance_core.project import overtaken_on, repository_state
@@ -58,7 +58,7 @@ def promote(
         policy = case.policy(to_stage if to_stage in STAGES else "production")
         stages = case.stages(policy)
         state = stages.settled(write=not dry_run)
-        chosen = _named(case.model, state.holders, to_stage, version, from_stage) or newest_eligible(
+        chosen = _named(case.model, state, to_stage, version, from_stage) or newest_eligible(
             case.model, to_stage, policy, case.root, tree
         )
         after = moved(state.holders, chosen.holder, to_stage)
@@ -101,7 +101,7 @@ def _tree(root: Path, to_stage: str, number: int | None, from_stage: str | None)
 
 
 def _named(
-    model: Model, holders: Holders, to_stage: str, number: int | None, from_stage: str | None
+    model: Model, state: StageState, to_stage: str, number: int | None, from_stage: str | None
 ) -> ModelVersion | None:
     if number is not None and from_stage is not None:
         raise UsageError("name the version or the stage that it is in, not both")
@@ -111,7 +111,9 @@ def _named(
         return None
     if to_stage == "archived" and from_stage is None:
         raise UsageError("name the version to archive, or the stage that it is in")
-    return holder_of(model, holders, from_stage or "staging")  # production takes only what is in staging
+    if to_stage == "production" and (again := just_promoted(model, state)):
+        return again
+    return holder_of(model, state.holders, from_stage or "staging")  # production takes only what is in staging
 
 
 def _stage(version: ModelVersion, holders: Holders) -> str | None:

@@ -57,6 +57,30 @@ class TestStages:
         assert production(trained) == [1]
         assert verify_ledger(trained.root).violations == ()
 
+    def test_a_release_that_failed_behind_its_promotion_can_be_done_again(self, trained: Scratch) -> None:
+        def again() -> list[Any]:
+            asked = {"to_stage": "production", "from_stage": "staging"}
+            return [approve(trained.root, None, **asked), promote(trained.root, **asked, force=True)]
+
+        to_production(trained, 1)
+        written = events(trained)
+        approved, promoted = again()
+        assert str(approved) == str(promoted)
+        assert str(promoted) == f"{trained.project.model_name} version 1 is already in production; nothing was changed"
+        assert (approved.already, promoted.already, events(trained)) == (True, True, written)
+
+        promote(trained.root, "staging", version=2)
+        promote(trained.root, "archived", version=2)
+        with pytest.raises(UsageError, match="is in staging"):  # the newest change was another
+            again()
+        to_production(trained, 3)
+        rollback(trained.root, reason="worse")
+        assert production(trained) == [1]
+        for command in (approve, promote):
+            named = {"version": None} if command is approve else {}
+            with pytest.raises(UsageError, match="is in staging"):
+                command(trained.root, to_stage="production", from_stage="staging", **named)
+
     def test_the_event_says_who_why_from_where_on_what_grounds(self, trained: Scratch) -> None:
         promote(trained.root, "staging", version=1, reason="because")
         intent = next(chains.stages(trained.project.model_name).events())
