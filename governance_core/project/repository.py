@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,18 +49,34 @@ def in_history(root: Path, commit: str | None, tree: str | None) -> bool:
 
 
 def worktree(root: Path, commit: str, folder: Path) -> None:
-    """Check a commit out into a folder of its own, where it is not there yet.
+    """Check a commit out into a folder of its own, where it is not there yet; the folders beside it are deleted then.
+
+    The file ``complete`` beside the folder names it once git is done with it, so that what a kill left behind is made
+    anew; processes that ask for it at the same time take turns.
 
     Raises:
         UsageError: if the repository does not have the commit.
     """
+    import fcntl  # nothing else needs it, and Windows has none
+
     if _run(root, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
         raise UsageError(
             f"{root} does not have commit {commit}; fetch the whole history (fetch-depth: 0 or `git fetch --unshallow`)"
         )
-    if not folder.is_dir():
-        _git(root, "worktree", "prune")  # what was deleted by hand since
-        _git(root, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "complete").open("a+", encoding="utf-8") as complete:
+        fcntl.flock(complete, fcntl.LOCK_EX)
+        complete.seek(0)
+        if complete.read() == folder.name and folder.is_dir():
+            return
+        complete.truncate(0)
+        for other in folder.parent.iterdir():
+            if other.is_dir():
+                shutil.rmtree(other)
+        _git(root, "worktree", "prune")  # what was deleted, here or by hand
+        # Twice: git keeps a worktree locked that it did not complete.
+        _git(root, "worktree", "add", "--quiet", "--force", "--force", "--detach", str(folder), commit)
+        complete.write(folder.name)
 
 
 def is_on_branch(root: Path, branch: str) -> bool:

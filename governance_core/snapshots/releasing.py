@@ -24,7 +24,7 @@ from governance_core.pipelines.submission import collect
 from governance_core.policy import ENVIRONMENTS
 from governance_core.project import load_project, repository_state
 from governance_core.registry.chains import find_model_id
-from governance_core.registry.releases import Release, newest_release, record_release
+from governance_core.registry.releases import Release, newest_release, not_released, record_release
 from governance_core.registry.versions import ModelVersion
 from governance_core.snapshots import server
 from governance_core.snapshots.checkout import run_elsewhere
@@ -90,7 +90,7 @@ def run(root: Path, name: str, environment: str, say: Say, *, if_released: bool 
 
     Raises:
         UsageError: if there is no such environment or release, or its commit or its snapshot is not there any more.
-        Refused: if the pipeline is refused at submission.
+        Refused: if what would run is not what was released, or the pipeline is refused at submission.
         RunFailed: if the run failed.
     """
     if environment not in ENVIRONMENTS:
@@ -117,6 +117,9 @@ def run(root: Path, name: str, environment: str, say: Say, *, if_released: bool 
     if repository_state(root).commit != release.commit:
         code = run_elsewhere(root, release.commit, name, environment)
         return Outcome(f"{name} of commit {release.commit[:12]} ended with exit code {code}", release, exit_code=code)
+    submission = collect(root, enter(environment, root))
+    if violations := [not_released(found, environment) for found in release.differences(submission)]:
+        raise Refused(f"running {name} in {environment}", violations)
     with importable(root / "src"):
         return _in_place(root, release, _pipelines(root, [name]))
 

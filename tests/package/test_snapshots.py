@@ -24,6 +24,7 @@ from governance_core.lifecycle import settle
 from governance_core.lifecycle.history import summary
 from governance_core.lifecycle.running import RunFailed, ended, submit
 from governance_core.pipelines import submission
+from governance_core.project import repository_state, worktree
 from governance_core.registry import chains
 from governance_core.registry.releases import Release, newest_release, record_release, releasing
 
@@ -282,10 +283,23 @@ def test_what_is_checked_out_and_released_runs_in_place(project: Scratch, govern
     assert not (project.root / "build").exists()
 
 
-def test_another_commit_runs_in_a_checkout_of_its_own_whose_exit_code_is_passed_on(
-    project: Scratch, governance: Governance
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_is_checked_out_and_was_edited_is_not_run_as_the_release(
+    project: Scratch, governance: Governance, environment: str
 ) -> None:
-    project.write("Makefile", f"setup:\n\tmkdir -p .venv/bin && ln -sf {sys.executable} .venv/bin/python\n")
+    assert create(governance, environment=environment)[0] == 0
+    project.write("notes.txt", "new")
+    before = Client().list_pipeline_runs().total
+    code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", environment)
+    assert (code, Client().list_pipeline_runs().total) == (3, before)
+    assert f"running training in {environment}" in err
+    assert "not-released: the working tree has changes that no commit holds; `governance snapshot create" in err
+
+
+def test_another_commit_runs_in_a_checkout_of_its_own_whose_exit_code_is_passed_on(
+    project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("Makefile", f"setup:\n\ttest -z '$(BROKEN)'\n\tmkdir -p .venv/bin && ln -sf {sys.executable} .venv/bin/python\n")
     project.write("run.py", "import sys\nprint(sys.argv[1:])\nsys.exit(3)\n")
     project.write(".gitignore", "__pycache__/\n.zen/\nbuild/\n.venv/\n")
     project.commit()
@@ -294,7 +308,7 @@ def test_another_commit_runs_in_a_checkout_of_its_own_whose_exit_code_is_passed_
     project.write("run.py", "raise SystemExit(0)\n")
     project.commit()
 
-    folder = project.root / "build/releases" / released[:12]
+    folder = project.root / "build/releases/production" / released[:12]
     for _ in range(2):
         code, out, _ = governance("snapshot", "run", "--pipeline", "training", "--environment", "production", "--json")
         assert code == 3
@@ -302,10 +316,33 @@ def test_another_commit_runs_in_a_checkout_of_its_own_whose_exit_code_is_passed_
         assert subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=folder, text=True).strip() == released
     shutil.rmtree(folder)
     assert governance("snapshot", "run", "--pipeline", "training", "--environment", "production")[0] == 3
-    project.write(f"build/releases/{released[:12]}/Makefile", "setup:\n\tfalse\n")
+    monkeypatch.setenv("BROKEN", "yes")
     code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", "production")
     assert code == 1
     assert f"`make setup` failed in {folder}; nothing was run" in err
+    project.write(f"build/releases/production/{released[:12]}/run.py", "raise SystemExit(0)\n")
+    code, _, err = governance("snapshot", "run", "--pipeline", "training", "--environment", "production")
+    assert code == 3
+    assert f"not-released: {folder} is not the released commit any more; delete it, and it is checked out again" in err
+
+
+def test_a_checkout_that_was_killed_is_made_anew_and_those_of_former_releases_are_deleted(project: Scratch) -> None:
+    first = project.git("rev-parse", "HEAD")
+    folder = project.root / "build/releases/production" / first[:12]
+    project.git("worktree", "add", "--quiet", "--detach", "--lock", "--reason=initializing", str(folder), first)
+    (folder / ".gitignore").unlink()
+    for _ in range(2):
+        worktree(project.root, first, folder)
+        assert repository_state(folder).clean
+    shutil.rmtree(folder)
+    worktree(project.root, first, folder)
+
+    project.write("notes.txt", "new")
+    project.commit()
+    second = project.git("rev-parse", "HEAD")
+    worktree(project.root, second, folder.with_name(second[:12]))
+    assert not folder.exists()
+    assert project.git("worktree", "list", "--porcelain").count("HEAD ") == 2
 
 
 def test_a_shallow_clone_without_the_released_commit_is_told_how_to_get_it(
