@@ -163,15 +163,17 @@ def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment:
     slug = submission["project"]["slug"]
     former = newest_release(slug, environment)
     release = Release.of(submission, dict.fromkeys(pipelines))
-    if pro:
-        # Triggers run what was merged and released, never what a change request was trained with.
-        before = former.pipelines if former and environment == "production" else {}
-        made = {
-            name: server.make_snapshot(pipeline, environment, release.commit, before.get(name), say)
-            for name, pipeline in configured.items()
-        }
-        release = replace(release, pipelines=made)
-    return record_release(slug, release)
+    if not pro:
+        return record_release(slug, release)
+    made = {
+        name: server.make_snapshot(pipeline, environment, release.commit, say) for name, pipeline in configured.items()
+    }
+    # Triggers run what was merged and released, never what a change request was trained with.
+    before = former.pipelines if former and environment == "production" else {}
+    release = record_release(slug, replace(release, pipelines={name: str(made[name].id) for name in made}))
+    for name, snapshot in made.items():
+        server.put_in_place(snapshot, environment, release.commit, before.get(name), say)
+    return release
 
 
 def _on_server(root: Path, release: Release, names: Sequence[str], say: Say) -> Outcome:

@@ -48,41 +48,55 @@ def snapshot_name(environment: str, commit: str) -> str:
 
 
 def make_snapshot(
-    pipeline: GovernedPipeline, environment: str, commit: str, former: str | None, say: Callable[[str], None]
-) -> str:
-    """Make the snapshot of a pipeline, replacing one of the same commit, and return its id.
-
-    Triggers of the former snapshot are detached from it and attached to the new one, with no configuration of their
-    own: ZenML detaches those of a replaced snapshot without a word.
+    pipeline: GovernedPipeline, environment: str, commit: str, say: Callable[[str], None]
+) -> PipelineSnapshotResponse:
+    """Make the snapshot of a pipeline under a name that nobody has, until it is `put_in_place`.
 
     Args:
         pipeline: as it is configured.
         environment: that it runs in.
         commit: that is checked out.
-        former: id of the snapshot whose triggers follow; None where only those of a replaced one do.
         say: is told what was made.
 
     Raises:
         UsageError: if the server could not run the snapshot; none is left behind.
     """
+    name = f"{snapshot_name(environment, commit)}-{uuid4().hex[:8]}"
+    with releasing():
+        made = pipeline.create_snapshot(
+            name=name, description=f"Commit {commit}, released to {environment}", tags=[commit]
+        )
+    _require_runnable(made)
+    say(f"{pipeline.name} is snapshot {snapshot_name(environment, commit)} ({made.id})")
+    return made
+
+
+def put_in_place(
+    made: PipelineSnapshotResponse, environment: str, commit: str, former: str | None, say: Callable[[str], None]
+) -> None:
+    """Give a snapshot that was released its name, and the triggers of those that it follows.
+
+    The triggers are attached with no configuration of their own, and before it takes the name: ZenML detaches those of
+    a snapshot that loses its name without a word.
+
+    Args:
+        made: the snapshot.
+        environment: that it runs in.
+        commit: that it was made from.
+        former: id of the snapshot whose triggers follow; None where only those of one of the same commit do.
+        say: is told which triggers moved.
+    """
     name = snapshot_name(environment, commit)
-    same = Client().list_snapshots(name=f"equals:{name}", pipeline=pipeline.name, size=1, hydrate=False).items
+    same = Client().list_snapshots(name=f"equals:{name}", pipeline=made.pipeline.id, size=1, hydrate=False).items
     before = {UUID(former)} if former else set[UUID]()
     before |= {snapshot.id for snapshot in same}
     attached = [(trigger, snapshot) for snapshot in before for trigger in _triggers(snapshot)]
-    with releasing():
-        made = pipeline.create_snapshot(
-            name=name, description=f"Commit {commit}, released to {environment}", tags=[commit], replace=True
-        )
-    _require_runnable(made)
-    say(f"{pipeline.name} is snapshot {name} ({made.id})")
     for trigger in {trigger for trigger, _ in attached}:
         Client().attach_trigger_to_snapshot(trigger, made.id)
         say(f"trigger {Client().zen_store.get_trigger(trigger).name} runs it from now on")
     for trigger, snapshot in attached:
-        if trigger in _triggers(snapshot):
-            Client().detach_trigger_from_snapshot(trigger, snapshot)
-    return str(made.id)
+        Client().detach_trigger_from_snapshot(trigger, snapshot)
+    Client().update_snapshot(made.id, name=name, replace=True)
 
 
 def start(snapshot_id: str) -> PipelineRunResponse:

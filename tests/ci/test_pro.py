@@ -20,10 +20,13 @@ from zenml.enums import StackComponentType as Kind
 from zenml.exceptions import MethodNotAllowedError
 from zenml.zen_stores.rest_zen_store import RestZenStore
 
+from governance_core.core import Conflict
 from governance_core.lifecycle import running
 from governance_core.lifecycle.eligibility import judge
 from governance_core.pipelines.submission import project_policy
+from governance_core.registry.releases import Release
 from governance_core.registry.versions import find_version
+from governance_core.snapshots import releasing
 
 CREATE = ("snapshot", "create", "--pipeline", "training", "--environment", "staging")
 RUN = ("snapshot", "run", "--pipeline", "training", "--environment", "staging")
@@ -142,7 +145,7 @@ def test_a_server_that_runs_no_snapshots_is_told_before_anything_is_made(
 
 
 def test_triggers_follow_a_release_to_production_and_survive_a_replacement(
-    project: Scratch, governance: Governance
+    project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write("configs/production.yaml", "")
     project.commit()
@@ -150,6 +153,14 @@ def test_triggers_follow_a_release_to_production_and_survive_a_replacement(
     assert governance(*create)[0] == 0
     first = released(project)
     trigger = nightly(project, first)
+
+    def nobody_writes(slug: str, release: Release) -> Release:
+        raise Conflict(f"{slug}: {release.commit}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(releasing, "record_release", nobody_writes)
+        assert governance(*create)[0] == 4
+    assert (attached(first), released(project)) == ([trigger], first), "nothing moved before it was recorded"
 
     code, _, err = governance(*create)
     second = released(project)

@@ -299,7 +299,9 @@ def test_what_is_checked_out_and_was_edited_is_not_run_as_the_release(
 def test_another_commit_runs_in_a_checkout_of_its_own_whose_exit_code_is_passed_on(
     project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.write("Makefile", f"setup:\n\ttest -z '$(BROKEN)'\n\tmkdir -p .venv/bin && ln -sf {sys.executable} .venv/bin/python\n")
+    project.write(
+        "Makefile", f"setup:\n\ttest -z '$(BROKEN)'\n\tmkdir -p .venv/bin && ln -sf {sys.executable} .venv/bin/python\n"
+    )
     project.write("run.py", "import sys\nprint(sys.argv[1:])\nsys.exit(3)\n")
     project.write(".gitignore", "__pycache__/\n.zen/\nbuild/\n.venv/\n")
     project.commit()
