@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,8 @@ def credentials(stage: Model) -> dict[str, str]:
     return {entry["name"]: entry["credentials"] for entry in stage["environment"] if "credentials" in entry}
 
 
-# Jobs that are no stage but what Jenkins does after one.
-AFTERWARDS = {
-    ("train", "always"): "report",
-    ("monitor", "always"): "report-monitoring",
-    ("scheduled", "failure"): "alert",
-}
+# The environment that a credential is for, where its id does not end in it.
+ENVIRONMENTS = {"forge-update": "operations"}
 
 
 def jobs(project: Path) -> list[Job]:
@@ -66,7 +63,7 @@ def jobs(project: Path) -> list[Job]:
     found: dict[str, dict[str, Any]] = {}
     for event, model in by_event.items():
         when = often.get(event, "manual") if event in OPERATIONS else event
-        for job in _running(model["stages"], frozenset(), {}):
+        for job in _running(model["stages"], _After(), {})[0]:
             known = found.setdefault(job["name"], job | {"when": frozenset()})
             known["when"] |= {"failure" if job["name"] == "alert" else when}
     for job in found.values():
@@ -80,44 +77,53 @@ def _often(cron: str) -> str:
     return "hourly" if hour == "*" else "daily" if weekday == "*" else "weekly"
 
 
+@dataclass(frozen=True)
+class _After:
+    """What a stage comes after: those jobs, and whether it comes also when they failed."""
+
+    jobs: frozenset[str] = frozenset()
+    failed_too: bool = False
+
+
 def _running(
-    found: list[Model], before: frozenset[str], bound: dict[str, str], parallel: bool = False
-) -> Iterator[dict[str, Any]]:
-    """Yield the jobs of the stages that run; each needs those that come right before it."""
+    found: list[Model], before: _After, bound: dict[str, str], parallel: bool = False
+) -> tuple[list[dict[str, Any]], _After]:
+    """Return the jobs of the stages that run, each with those that come right before it, and what comes last."""
+    jobs: list[dict[str, Any]] = []
     for stage in found:
         if stage["when"] and not stage["when"]["holds"]:
             continue
         variables = bound | credentials(stage)
         if stage["stages"]:
-            inner = list(_running(stage["stages"], before, variables, stage["parallel"]))
+            inner, last = _running(stage["stages"], before, variables, stage["parallel"])
         elif stage["name"] == "setup":
-            inner = []
+            continue
         else:
-            inner = [_job(stage["name"], stage["steps"], before, variables, approval=stage["input"] is not None)]
-        yield from inner
-        for condition, steps in stage["post"].items():
-            name = AFTERWARDS[stage["name"], condition]
-            needs = frozenset() if condition == "failure" else frozenset({stage["name"]})
-            yield _job(name, steps, needs, variables, even_after_failure=condition == "always")
-        if inner and not parallel:
-            last = {job["name"] for job in inner if job["name"] not in AFTERWARDS.values()}
-            before = frozenset(last if stage["parallel"] else [inner[-1]["name"]])
+            job = _job(
+                stage["name"], stage["steps"], variables, needs=before.jobs, even_after_failure=before.failed_too
+            )
+            inner = [job | {"approval": stage["input"] is not None}]
+            last = _After(frozenset({stage["name"]}), [step["step"] for step in stage["steps"]] == ["catchError"])
+        jobs += inner
+        for steps in stage["post"].values():
+            jobs.append(_job("alert", steps, variables, needs=frozenset()))
+        before = before if parallel else last
+    return jobs, _After(frozenset(job["name"] for job in jobs)) if parallel else before
 
 
-def _job(name: str, steps: list[Model], needs: frozenset[str], bound: dict[str, str], **rest: Any) -> dict[str, Any]:
+def _job(name: str, steps: list[Model], bound: dict[str, str], **rest: Any) -> dict[str, Any]:
     words = [(command, shlex.split(command)) for command in commands(steps)]
     preflight = next((each[2:] for _, each in words if each[1:2] == ["scripts/preflight.py"]), None)
     runs = [command for command, each in words if each != ["make", "setup"] and "scripts/preflight.py" not in each]
     zenml = bound.get("ZENML_STORE_API_KEY")
     tokens = [step["given"][0]["credentialsId"] for step in steps if step["step"] == "withCredentials"]
+    identifier = next(iter([*tokens, *bound.values()]), None)
     said = " ".join(runs)
     writes = "comment" if "--comment" in said else "issue" if "--issue" in said or " alert " in said else None
-    identifiers = [*tokens, *bound.values()]
     return {
         "name": name,
-        "needs": needs,
         "runs": tuple(runs),
-        "environment": identifiers[0].partition("-")[2] if identifiers else None,
+        "environment": ENVIRONMENTS.get(identifier, identifier.partition("-")[2]) if identifier else None,
         "zenml": next((word for word in preflight or () if word in ("staging", "production")), "") if zenml else None,
         "secrets": frozenset(bound),
         "writes": writes,

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,10 @@ from governance_core.lifecycle.catalogue import newest_entries
 from governance_core.lifecycle.history import latest_events
 
 LIMITED, HIGH = ("limited", "high")
-VERIFIED = ["build", "setup", "verify", "test", "check"]
+VERIFIED = ["build", "code", "setup", "verify", "test", "check"]
+TRAINED = [*VERIFIED, "train", "report"]
+MERGED = [*VERIFIED, "staging", "train-merged", "promote-staging"]
+REPORTS = {"monitor": ["report-monitoring"]}  # which stages come with that of a job
 PROPERTIES = {"ZENML_STORE_URL": "https://zenml.example.com"}
 BUILD_URL = "https://jenkins.example.com/job/tumours/7/"
 FOLDER_PROPERTIES = ("FORGE_API_URL", "ZENML_STORE_URL", "ZENML_STAGING_STACK", "ZENML_PRODUCTION_STACK")
@@ -32,7 +37,10 @@ SECRETS = {
     "zenml-operations": "key-of-operations",
     "forge-staging": "token-of-staging",
     "forge-operations": "token-of-operations",
+    "forge-update": "token-of-updates",
 }
+NEEDS_TOKEN = "python3 scripts/preflight.py --no-zenml --needs TEMPLATE_UPDATE_TOKEN FORGE_API_URL"
+ALERT = [NEEDS_TOKEN, "make setup", 'governance ci alert --job "$JOB"']
 
 
 def jenkinsfile(risk_tier: str = LIMITED) -> Path:
@@ -47,14 +55,22 @@ def read_models() -> dict[str, dict[str, Model]]:
 
 
 def rehearse(
-    model: Model, event: Event, *approvers: str, failing: str = "", secrets: Mapping[str, str] = SECRETS
+    model: Model,
+    event: Event,
+    *approvers: str,
+    failing: str = "nothing",
+    late: str = "nothing",
+    secrets: Mapping[str, str] = SECRETS,
 ) -> Build:
-    """Build with a shell that runs nothing; scripts that hold ``failing`` fail."""
+    """Build with a shell that runs nothing; scripts that hold ``failing`` fail, and with ``late`` run out of time."""
 
     def pretend(script: str, _: Mapping[str, str]) -> tuple[int, str]:
-        return (3, "refused") if failing and failing in script else (0, "")
+        if late in script:
+            raise TimeoutError
+        return (3, "refused") if failing in script else (0, "")
 
-    return Jenkins(Path("/workspace"), {"PATH": "/usr/bin"}, PROPERTIES, secrets, pretend).build(
+    numbers = count()
+    return Jenkins(lambda: Path(f"/{next(numbers)}"), {"PATH": "/usr/bin"}, PROPERTIES, secrets, pretend).build(
         model, event, approvers
     )
 
@@ -73,11 +89,11 @@ def test_both_snapshot_modes_have_the_same_file_and_it_alone_is_rendered() -> No
 @pytest.mark.parametrize(
     ("event", "ran"),
     [
-        ("change-request", [*VERIFIED, "train"]),
-        ("fork", ["build", "fork", *VERIFIED[1:]]),
-        ("merge", [*VERIFIED, "train-merged", "promote-staging"]),
+        ("change-request", TRAINED),
+        ("fork", ["build", "code", "fork", *VERIFIED[2:]]),
+        ("merge", MERGED),
         ("release", ["promote-production"]),
-        *((job, ["scheduled", job]) for job in OPERATIONS if job != "rollback"),
+        *((job, ["scheduled", job, *REPORTS.get(job, [])]) for job in OPERATIONS if job != "rollback"),
         ("rollback", ["rollback"]),
     ],
 )
@@ -107,7 +123,8 @@ def test_main_alone_has_a_schedule_and_it_starts_each_scheduled_stage(
     by_event = read_models[LIMITED]
     scheduled = {trigger["params"]["JOB"] for trigger in by_event["merge"]["triggers"]}
     (group,) = (stage for stage in stages(by_event["merge"]) if stage["name"] == "scheduled")
-    assert scheduled == {stage["name"] for stage in group["stages"]} == set(OPERATIONS) - {"rollback"}
+    assert scheduled == set(OPERATIONS) - {"rollback"}
+    assert {stage["name"] for stage in group["stages"]} == {*scheduled, "report-monitoring"}
     assert by_event["change-request"]["triggers"] == by_event["release"]["triggers"] == []
 
 
@@ -118,15 +135,15 @@ def test_a_secret_is_bound_only_where_it_is_needed(read_models: dict[str, dict[s
     bound = {stage["name"]: credentials(stage) for stage in stages(read_models[HIGH]["merge"]) if credentials(stage)}
     key = "ZENML_STORE_API_KEY"
     assert bound == {
-        **{name: {key: "zenml-staging"} for name in ("train", "train-merged", "promote-staging")},
+        **{name: {key: "zenml-staging"} for name in ("train", "report", "staging")},
         "approve-production": {key: "zenml-production-review"},
         "promote-production": {key: "zenml-production"},
-        **{name: {key: "zenml-operations"} for name in OPERATIONS if name != "update-template"},
-        "update-template": {"TEMPLATE_UPDATE_TOKEN": "forge-operations"},
+        **{name: {key: "zenml-operations"} for name in (*OPERATIONS, "report-monitoring") if name != "update-template"},
+        "update-template": {"TEMPLATE_UPDATE_TOKEN": "forge-update"},
     }
 
 
-def test_the_code_of_a_change_request_never_runs_beside_a_token_that_may_write(
+def test_the_tests_and_the_training_of_a_change_request_leave_nothing_where_the_token_that_may_write_is_bound(
     read_models: dict[str, dict[str, Model]],
 ) -> None:
     secrets = set(SECRETS.values())
@@ -136,9 +153,35 @@ def test_the_code_of_a_change_request_never_runs_beside_a_token_that_may_write(
     assert not [env for script, env in change.shells if "ZENML_STORE_URL" in env and not secrets & set(env.values())]
     assert given["governance snapshot create --pipeline training --environment staging --run"] == {"key-of-staging"}
     assert given["governance report training --comment"] == {"key-of-staging", "token-of-staging"}
+    code, report = (
+        [script for script, env in change.shells if env["WORKSPACE"] == workspace] for workspace in ("/0", "/1")
+    )
+    assert report == ["python3 scripts/preflight.py", "make setup", "governance report training --comment"]
+    assert [*code, *report] == [script for script, _ in change.shells]
     fork = rehearse(read_models[LIMITED]["fork"], EVENTS["fork"])
     assert not any(secrets & set(env.values()) for _, env in fork.shells)
     assert "gets no secrets" in fork.log
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_no_verb_runs_in_a_workspace_that_is_not_set_up_whatever_failed_before(
+    read_models: dict[str, dict[str, Model]], event: str
+) -> None:
+    model, people = read_models[HIGH][event], ["grace", "alan"]
+    scripts_ = {script for script, _ in rehearse(model, EVENTS[event], *people).shells}
+    for build in [rehearse(model, EVENTS[event], *people, failing=script) for script in ("nothing", *scripts_)]:
+        for number, (script, env) in enumerate(build.shells):
+            before = [earlier for earlier, there in build.shells[:number] if there["WORKSPACE"] == env["WORKSPACE"]]
+            if script.startswith(("governance", "python scripts", "make lint")):
+                assert "make setup" in before, (script, before)
+            assert env["UV_CACHE_DIR"] == f"{env['WORKSPACE']}/build/uv-cache", script
+
+
+def test_merges_train_and_promote_one_after_the_other(read_models: dict[str, dict[str, Model]]) -> None:
+    (staging,) = (stage for stage in stages(read_models[LIMITED]["merge"]) if stage["name"] == "staging")
+    assert [stage["name"] for stage in staging["stages"]] == ["train-merged", "promote-staging"]
+    assert {"option": "lock", "resource": "tumour-diagnosis-staging"} in staging["options"]
+    assert not [option for option in staging["options"] if option["option"] == "timeout"], "a queue is no failure"
 
 
 @pytest.mark.parametrize("failing", ["make lint test", "governance check"])
@@ -146,25 +189,33 @@ def test_what_fails_the_checks_is_neither_trained_nor_reported(
     read_models: dict[str, dict[str, Model]], failing: str
 ) -> None:
     build = rehearse(read_models[LIMITED]["change-request"], EVENTS["change-request"], failing=failing)
-    assert (build.result, build.stages["train"]) == ("FAILURE", "SKIPPED")
+    assert (build.result, build.stages["train"], build.stages["report"]) == ("FAILURE", "SKIPPED", "SKIPPED")
     assert not [script for script, _ in build.shells if script.startswith(("governance snapshot", "governance report"))]
 
 
-def test_a_run_that_fails_is_reported_and_a_scheduled_one_opens_an_issue(
-    read_models: dict[str, dict[str, Model]],
+@pytest.mark.parametrize(("how", "result"), [("failing", "FAILURE"), ("late", "ABORTED")])
+def test_a_run_that_fails_or_is_late_is_reported_and_a_scheduled_one_opens_an_issue(
+    read_models: dict[str, dict[str, Model]], how: str, result: str
 ) -> None:
-    for event in ("change-request", *OPERATIONS):
-        verb = "scripts/update_template.py" if event == "update-template" else "governance r"
-        verb = "governance snapshot" if event in ("change-request", "batch-inference", "monitor") else verb
-        build = rehearse(read_models[LIMITED][event], EVENTS[event], failing=verb)
+    verbs = {
+        "change-request": ("train", "governance snapshot create"),
+        "batch-inference": ("batch-inference", "governance snapshot run"),
+        "monitor": ("monitor", "governance snapshot run"),
+        "settle": ("settle", "governance runs settle"),
+        "retention": ("retention", "governance retention"),
+        "update-template": ("update-template", "scripts/update_template.py"),
+        "rollback": ("rollback", "governance rollback"),
+    }
+    alert = ALERT[-1:]
+    expected = {
+        "change-request": ["governance report training --comment"],
+        "monitor": ["governance report monitoring --issue", *alert],
+        "rollback": [],
+    }
+    for event, (stage, verb) in verbs.items():
+        build = rehearse(read_models[LIMITED][event], EVENTS[event], **{how: verb})
         after = [script for script, _ in build.shells if " report " in script or " alert " in script]
-        alert = ['governance ci alert --job "$JOB"']
-        expected = {
-            "change-request": ["governance report training --comment"],
-            "monitor": ["governance report monitoring --issue", *alert],
-            "rollback": [],
-        }
-        assert (build.result, after) == ("FAILURE", expected.get(event, alert)), event
+        assert (build.result, build.stages[stage], after) == (result, result, expected.get(event, alert)), event
 
 
 @pytest.mark.parametrize(("risk_tier", "asked"), [(LIMITED, 1), (HIGH, 2)])
@@ -195,7 +246,7 @@ def test_a_credential_that_is_not_there_is_named_and_nothing_is_run_with_others(
     build = rehearse(read_models[LIMITED]["settle"], EVENTS["settle"], secrets=secrets)
     assert build.result == "FAILURE"
     assert "'zenml-operations'" in build.log
-    assert [script for script, _ in build.shells] == ['governance ci alert --job "$JOB"']
+    assert [script for script, _ in build.shells] == ALERT
 
 
 @pytest.mark.parametrize("risk_tier", [LIMITED, HIGH])
@@ -204,9 +255,9 @@ def test_the_documents_name_the_credentials_that_the_stages_bind_and_no_others(
 ) -> None:
     page = (jenkinsfile(risk_tier).parent / "docs/ci.md").read_text(encoding="utf-8")
     found = list(stages(read_models[risk_tier]["merge"]))
-    posts = [step for stage in found for steps in stage["post"].values() for step in steps]
+    steps = [step for stage in found for given in [stage["steps"], *stage["post"].values()] for step in given]
     bound = {name for stage in found for name in credentials(stage).values()}
-    bound |= {binding["credentialsId"] for step in posts for binding in step["given"]}
+    bound |= {it["credentialsId"] for step in steps if step["step"] == "withCredentials" for it in step["given"]}
     assert set(re.findall(r"^\| `((?:zenml|forge)-\S+)`", page, re.MULTILINE)) == bound
     assert all(f"`{name}`" in page for name in FOLDER_PROPERTIES)
 
@@ -241,6 +292,8 @@ SLIPS = {
     "a brace": ("agent none\n", "agent none }\n", "Unexpected input"),
     "no agent": ("    agent none\n", "", "pipeline lacks agent"),
     "two agents": ("    agent none\n", "    agent none\n    agent any\n", "pipeline has two 'agent'"),
+    "an option of a step": ("catchError(stageResult:", "catchError(stage:", "does not know stage"),
+    "a lock that is waited for in vain": ("beforeOptions true", "beforeAgent true", "beforeOptions is missing"),
     "an option": ("timestamps()", "timestamp()", "options of pipeline does not know 'timestamp'"),
     "a step": ("sh 'make setup'", "shell 'make setup'", "does not know 'shell'"),
     "a step of Groovy": ("sh 'make setup'", "println 'make setup'", "does not know 'println'"),
@@ -282,7 +335,8 @@ class Team:
         self.properties = {name: given.pop(name) for name in FOLDER_PROPERTIES}
         del given["BUILD_USER_ID"]
         self.machine = job_environment() | given
-        self._ran: set[str] = set()
+        self.workspace = self.root
+        self._ran: set[tuple[Path, str]] = set()
 
     def build(self, event: str, *approvers: str, secrets: Mapping[str, str] | None = None, **changed: str) -> Build:
         """Build an event; ``changed`` are parameters, folder properties and variables of this build."""
@@ -290,17 +344,30 @@ class Team:
         params = {name: value for name, value in changed.items() if name in ("JOB", "REASON")}
         env = {name: value for name, value in changed.items() if name not in properties | params}
         given = Event({**known.env, **env}, {**known.params, **params})
-        jenkins = Jenkins(self.root, self.machine, properties, secrets or self.secrets, self._shell)
+        jenkins = Jenkins(lambda: self.workspace, self.machine, properties, secrets or self.secrets, self._shell)
         return jenkins.build(self._made[event], given, approvers)
 
     def _shell(self, script: str, env: Mapping[str, str]) -> tuple[int, str]:
         """Run a script, and what is the same in every build once."""
-        if script in self._ran:
+        if (self.workspace, script) in self._ran:
             return 0, "as before"
-        code, output = shell(self.root, script, env)
+        # Nothing is downloaded again for a test.
+        cache = {name: value for name, value in self.machine.items() if name == "UV_CACHE_DIR"}
+        code, output = shell(
+            self.workspace, script, {name: env[name] for name in env if name != "UV_CACHE_DIR"} | cache
+        )
         if script in ("make setup", "make lint test", "governance check") and code == 0:
-            self._ran.add(script)
+            self._ran.add((self.workspace, script))
         return code, output
+
+    @contextmanager
+    def in_a_fresh_checkout(self, of: CIProject, folder: Path) -> Iterator[None]:
+        """Build in a clone without an environment until the block ends."""
+        self.workspace = of.clone(folder)
+        try:
+            yield
+        finally:
+            self.workspace = self.root
 
     def stages(self) -> dict[str, int]:
         """Return the number of the version in each stage."""
@@ -321,51 +388,68 @@ def team(ci_project: CIProjects, zenml_server: ZenMLServer, read_models: dict[st
 
 
 @pytest.fixture(scope="module")
-def trained(team: Team) -> Build:
-    """Return the build of ada's change request."""
+def trained(team: Team) -> tuple[Build, list[str]]:
+    """Return the build of ada's change request, and the comments after it."""
     git(team.root, "switch", "--quiet", "--create", "change")
     (team.root / "NOTES.md").write_text("A change\n", encoding="utf-8")
     commit_all(team.root, "Change something")
-    return team.build("change-request")
+    return team.build("change-request"), list(team.forge.comments)
 
 
 @pytest.fixture(scope="module")
-def merged(team: Team, trained: Build) -> Build:
-    """Return the build of main after that change request was merged."""
-    assert trained.result == "SUCCESS", trained.log
+def merged(team: Team, trained: tuple[Build, list[str]]) -> tuple[Build, dict[str, int]]:
+    """Return the build of main after that change request was merged, and who was in which stage then."""
+    assert trained[0].result == "SUCCESS", trained[0].log
     git(team.root, "switch", "--quiet", "main")
     git(team.root, "merge", "--quiet", "--ff-only", "change")
     git(team.root, "push", "--quiet", "origin", "main")
-    return team.build("merge")
+    return team.build("merge"), team.stages()
 
 
 @pytest.fixture(scope="module")
-def released(team: Team, merged: Build) -> Build:
-    """Return the build of a tag on main that grace and alan approved."""
-    assert merged.result == "SUCCESS", merged.log
+def unapproved(team: Team, merged: tuple[Build, dict[str, int]]) -> tuple[Build, Build, dict[str, int]]:
+    """Return the builds of a tag that nobody and that ada approved, and who was in which stage after them."""
+    assert merged[0].result == "SUCCESS", merged[0].log
+    return team.build("release"), team.build("release", "ada"), team.stages()
+
+
+@pytest.fixture(scope="module")
+def released(team: Team, unapproved: tuple[Build, Build, dict[str, int]]) -> Build:
+    """Return the build of that tag after grace and alan approved it."""
+    assert unapproved[1].result == "FAILURE", unapproved[1].log
     return team.build("release", "grace", "alan")
 
 
-def test_a_change_request_trains_and_one_comment_has_its_metrics(team: Team, trained: Build) -> None:
-    assert (trained.result, trained.ran) == ("SUCCESS", [*VERIFIED, "train"]), trained.log
-    (comment,) = team.forge.comments
+def test_a_change_request_trains_and_one_comment_has_its_metrics(trained: tuple[Build, list[str]]) -> None:
+    build, (comment,) = trained
+    assert (build.result, build.ran) == ("SUCCESS", TRAINED), build.log
     assert re.search(r"\| evaluate_model \| accuracy \| 0\.\d+ \|", comment)
     assert f"ada through ci (unverified) in {BUILD_URL}" in comment
 
 
-def test_main_promotes_to_staging_what_the_change_request_trained(team: Team, merged: Build) -> None:
-    assert merged.result == "SUCCESS", merged.log
-    assert "version 1 was trained from these files; nothing was done" in merged.log
-    assert team.stages() == {"staging": 1}
+def test_a_fork_is_tested_and_told_why_nothing_is_trained(team: Team) -> None:
+    comments = list(team.forge.comments)
+    build = team.build("fork", secrets={})
+    assert (build.result, build.ran) == ("SUCCESS", ["build", "code", "fork", *VERIFIED[2:]]), build.log
+    assert "nothing is trained" in build.log
+    assert team.forge.comments == comments
 
 
-def test_a_tag_that_nobody_else_approved_leaves_production_alone(team: Team, merged: Build) -> None:
-    assert merged.result == "SUCCESS", merged.log
-    assert team.build("release").result == "ABORTED"
-    build = team.build("release", "ada")
-    assert (build.result, build.ran) == ("FAILURE", ["approve-production"])
-    assert "own-approval: ada trained it" in build.log
-    assert team.stages() == {"staging": 1}
+def test_main_promotes_to_staging_what_the_change_request_trained(merged: tuple[Build, dict[str, int]]) -> None:
+    build, found = merged
+    assert build.result == "SUCCESS", build.log
+    assert "version 1 was trained from these files; nothing was done" in build.log
+    assert found == {"staging": 1}
+
+
+def test_a_tag_that_nobody_else_approved_leaves_production_alone(
+    unapproved: tuple[Build, Build, dict[str, int]],
+) -> None:
+    by_nobody, by_ada, found = unapproved
+    assert by_nobody.result == "ABORTED"
+    assert (by_ada.result, by_ada.ran) == ("FAILURE", ["approve-production"])
+    assert "own-approval: ada trained it" in by_ada.log
+    assert found == {"staging": 1}
 
 
 def test_a_tag_is_released_and_the_ledger_names_who_through_which_build(team: Team, released: Build) -> None:
@@ -385,9 +469,10 @@ def test_a_tag_is_released_and_the_ledger_names_who_through_which_build(team: Te
 @pytest.mark.parametrize("job", ["batch-inference", "monitor", "settle", "retention", "update-template"])
 def test_a_scheduled_job_of_main_runs(team: Team, released: Build, job: str) -> None:
     assert released.result == "SUCCESS", released.log
+    issues = [issue.title for issue in team.forge.open_issues]
     build = team.build(job)
-    assert (build.result, build.ran) == ("SUCCESS", ["scheduled", job]), build.log
-    assert not team.forge.open_issues
+    assert (build.result, build.ran) == ("SUCCESS", ["scheduled", job, *REPORTS.get(job, [])]), build.log
+    assert [issue.title for issue in team.forge.open_issues] == issues
 
 
 def test_a_rollback_gets_its_reason_as_it_was_typed(team: Team, released: Build) -> None:
@@ -407,26 +492,28 @@ def test_a_scheduled_job_that_fails_keeps_one_issue_open_and_shows_no_secret(tea
         build = team.build("batch-inference", ZENML_PRODUCTION_STACK="gone")
         assert (build.result, build.ran) == ("FAILURE", ["scheduled", "batch-inference"])
         assert "ZENML_PRODUCTION_STACK: no stack 'gone'" in build.log
-        assert len(build.shells) == 2, "nothing but what found it, and the alert"
-    (issue,) = team.forge.open_issues
-    assert issue.title == "The scheduled job batch-inference failed"
+        assert [script for script, _ in build.shells] == ["python3 scripts/preflight.py production", *ALERT]
+    (issue,) = (it for it in team.forge.open_issues if it.title == "The scheduled job batch-inference failed")
     assert BUILD_URL in issue.text
 
 
-def test_a_wrong_key_is_named_before_anything_runs_and_never_shown(team: Team) -> None:
+def test_a_wrong_key_is_named_and_told_from_a_workspace_where_nothing_was_set_up_and_never_shown(
+    team: Team, ci_project: CIProjects, tmp_path: Path
+) -> None:
     secrets = team.secrets | {"zenml-operations": "ZENKEY_" + "wrong" * 8}
-    build = team.build("settle", secrets=secrets)
+    with team.in_a_fresh_checkout(ci_project("jenkins", risk_tier=HIGH), tmp_path / "workspace"):
+        build = team.build("settle", secrets=secrets)
     assert build.result == "FAILURE"
     assert "the ZenML server refuses ZENML_STORE_API_KEY" in build.log
     assert not [secret for secret in secrets.values() if secret in build.unmasked]
-    assert [script for script, _ in build.shells] == [
-        "python3 scripts/preflight.py",
-        'governance ci alert --job "$JOB"',
-    ]
+    assert [script for script, _ in build.shells] == ["python3 scripts/preflight.py", *ALERT]
+    assert "The scheduled job settle failed" in {issue.title for issue in team.forge.open_issues}, build.log
 
 
-def test_a_gate_that_fails_fails_the_build_and_the_comment_says_which(team: Team, merged: Build) -> None:
-    assert merged.result == "SUCCESS", merged.log
+def test_a_gate_that_fails_fails_the_build_and_the_comment_says_which(
+    team: Team, merged: tuple[Build, dict[str, int]]
+) -> None:
+    assert merged[0].result == "SUCCESS", merged[0].log
     git(team.root, "switch", "--quiet", "--create", "worse")
     edit(
         team.root / "governance.yaml",

@@ -1,8 +1,8 @@
 """Builds of a Jenkinsfile in the order in which Jenkins' own ModelInterpreter makes them, without a Jenkins.
 
 `tests/ci/jenkins/declarative.groovy` reads the file for a build and refuses what it does not know; the shell steps are
-really run. Not Jenkins: stages that are parallel run one after another, all agents have one workspace, and there are no
-queue, locks, time limits, plugins or sandbox.
+really run. Not Jenkins: stages that are parallel run one after another, nothing is checked out, and there are no queue,
+locks, time limits, plugins or sandbox.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from support.servers import program
 
 Model = dict[str, Any]
 Shell = Callable[[str, Mapping[str, str]], tuple[int, str]]
+RANKS = ("SUCCESS", "FAILURE", "ABORTED")  # the worst is the last
 # Starts twice as fast: the process lives for seconds.
 JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dgroovy.target.indy=false")
 
@@ -93,16 +94,17 @@ class Jenkins:
     """A folder of Jenkins' and an agent.
 
     Args:
-        workspace: of every build.
+        workspace: returns the folder of one `agent`, which Jenkins would check out afresh.
         machine: the variables of the agent's machine, and those that Jenkins sets.
         properties: the variables of the folder, which stages with the option `withFolderProperties` get.
         credentials: the secret texts of the folder, by their ids.
-        shell: runs a script with an environment and returns its exit code and output, as `shell` does.
+        shell: runs a script with an environment and returns its exit code and output, as `shell` does; raises
+            TimeoutError where its time is over.
     """
 
     def __init__(
         self,
-        workspace: Path,
+        workspace: Callable[[], Path],
         machine: Mapping[str, str],
         properties: Mapping[str, str],
         credentials: Mapping[str, str],
@@ -139,12 +141,13 @@ class _Running:
         self._jenkins, self._approvers = jenkins, approvers
         self._bound: set[str] = set()
         self._build = Build()
+        self._marked: str | None = None  # what catchError makes of the stage that runs
 
     def pipeline(self, model: Model, env: Mapping[str, str]) -> Build:
         try:
             self._stages(model["stages"], self._on(model["agent"], env))
         except _StageError as error:
-            self._build.result = error.status
+            self._worsen(error.status)
         self._build.unmasked = self._build.log
         for secret in self._bound:
             self._build.log = self._build.log.replace(secret, "****")
@@ -159,6 +162,8 @@ class _Running:
             self._build.stages[stage["name"]] = "SUCCESS"
             try:
                 self._stage(stage, env)
+                if self._marked:
+                    self._build.stages[stage["name"]], self._marked = self._marked, None
             except _StageError as failure:
                 self._build.stages[stage["name"]] = failure.status
                 error = error or failure
@@ -183,14 +188,16 @@ class _Running:
             self._steps(stage["steps"], env)
         except _StageError as failure:
             error = failure
-        for condition in ("always", "failure"):  # in this order, and an error in one does not keep the other
-            if condition == "always" or (error and error.status == "FAILURE"):
-                try:
-                    self._steps(stage["post"].get(condition, []), env)
-                except _StageError as failure:
-                    error = error or failure
+        if error or self._build.result != "SUCCESS":
+            try:
+                self._steps(stage["post"].get("unsuccessful", []), env)
+            except _StageError as failure:
+                error = error or failure
         if error:
             raise error
+
+    def _worsen(self, status: str) -> None:
+        self._build.result = max(self._build.result, status, key=RANKS.index)
 
     def _skip(self, stage: Model) -> None:
         self._build.stages[stage["name"]] = "SKIPPED"
@@ -207,7 +214,7 @@ class _Running:
         return {**env, question["submitterParameter"]: approver} if "submitterParameter" in question else env
 
     def _on(self, agent: str | None, env: Mapping[str, str]) -> Mapping[str, str]:
-        return {**env, "WORKSPACE": str(self._jenkins.workspace)} if agent == "any" else env
+        return {**env, "WORKSPACE": str(self._jenkins.workspace())} if agent == "any" else env
 
     def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str]) -> Mapping[str, str]:
         """Credentials come first; then each value may refer to what is there already."""
@@ -229,14 +236,25 @@ class _Running:
             match step["step"]:
                 case "echo":
                     self._say(step["given"])
-                case "lock":
+                case "lock" | "timeout":
                     self._steps(step["steps"], env)
+                case "catchError":
+                    try:
+                        self._steps(step["steps"], env)
+                    except _StageError as error:
+                        self._say(f"ERROR: {error.status}")
+                        self._worsen(error.status)
+                        self._marked = max(step["given"].get("stageResult", "SUCCESS"), error.status, key=RANKS.index)
                 case "withCredentials":
                     bound = {binding["variable"]: self._secret(binding["credentialsId"]) for binding in step["given"]}
                     self._steps(step["steps"], {**env, **bound})
                 case "sh":
                     self._build.shells.append((step["given"], env))
-                    code, output = self._jenkins.shell(step["given"], env)
+                    try:
+                        code, output = self._jenkins.shell(step["given"], env)
+                    except TimeoutError as error:
+                        self._say("Timeout has been exceeded")
+                        raise _AbortError from error
                     self._say(output)
                     if code:
                         self._say(f"ERROR: script returned exit code {code}")

@@ -98,6 +98,7 @@ class Reader {
             timeout: { Map given -> named('timeout', given, ['time', 'unit']) },
             timestamps: { -> [:] },
             withFolderProperties: { -> [:] },
+            lock: { String resource -> [resource: resource] },
         ]
         Map rotators = [logRotator: { Map given -> named('logRotator', given, ['daysToKeepStr']) }]
         directives("options of $where", body, kinds.subMap(known), rotators).collect { name, given -> [option: name] + given }
@@ -147,15 +148,18 @@ class Reader {
             when: this.&when, agent: this.&agent, options: { it }, input: this.&input, environment: this.&environment,
             stages: { it }, parallel: { it }, steps: { it }, post: { it },
         ])
+        List<Map> options = options(where, sections.options, ['timeout', 'withFolderProperties', 'lock'])
         if (sections.subMap(['stages', 'parallel', 'steps']).size() != 1) refuse("$where needs one of steps, stages and parallel")
         if (sections.parallel && sections.agent) refuse("$where has an agent beside parallel")
+        Closure waits = { it.option == 'lock' && sections.when && !('options' in sections.when.before) }
+        if (options.any(waits)) refuse("$where waits for a lock before it looks whether it runs: beforeOptions is missing")
         onAgent = sections.agent ? sections.agent != 'none' : onAgent
         if (sections.steps && !onAgent) refuse("$where has no agent")
         [
             name: name,
             when: sections.when,
             agent: sections.agent,
-            options: options(where, sections.options, ['timeout', 'withFolderProperties']),
+            options: options,
             input: sections.input,
             environment: sections.environment ?: [],
             parallel: sections.parallel != null,
@@ -191,7 +195,7 @@ class Reader {
         List<String> before = []
         List<Boolean> conditions = []
         Closure early = { String what -> { boolean it -> if (it) before << what } }
-        repeated('when', body, condition(conditions) + [beforeAgent: early('agent'), beforeInput: early('input')])
+        repeated('when', body, condition(conditions) + [beforeAgent: early('agent'), beforeInput: early('input'), beforeOptions: early('options')])
         conditions ?: refuse('when has no condition')
         [before: before, holds: conditions.every()]
     }
@@ -227,7 +231,7 @@ class Reader {
 
     Map post(String where, Closure body) {
         if (!body) return [:]
-        Map bodies = directives("post of $where", body, [always: { it }, failure: { it }])
+        Map bodies = directives("post of $where", body, [unsuccessful: { it }])
         bodies.collectEntries { name, Closure inside -> [name, steps("$name of $where", inside)] }
     }
 
@@ -241,6 +245,10 @@ class Reader {
             sh: { Object script -> found << [step: 'sh', given: text(script)] },
             echo: { Object message -> found << [step: 'echo', given: text(message)] },
             lock: { Object resource, Closure inside -> block('lock', text(resource), inside) },
+            timeout: { Map given, Closure inside -> block('timeout', named('timeout', given, ['time', 'unit']), inside) },
+            catchError: { Map given = [:], Closure inside ->
+                block('catchError', named('catchError', given, [], ['stageResult']), inside)
+            },
             withCredentials: { List bindings, Closure inside -> block('withCredentials', bindings, inside) },
             string: { Map given -> named('string', given, ['credentialsId', 'variable']) },
         ]
