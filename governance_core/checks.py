@@ -25,15 +25,24 @@ PACKAGE = "governance_core"
 
 @dataclass
 class Report:
-    """Every rule that is broken, and notes: what could not be compared, or does not forbid anything here."""
+    """Every rule that is broken, and notes: what could not be compared, or does not forbid anything here.
+
+    ``complete`` says whether everything could be compared.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    complete: bool = True
 
     @property
     def holds(self) -> bool:
         """Tell whether nothing is broken."""
         return not self.findings
+
+    def passed_over(self, what: str) -> None:
+        """Note what could not be compared."""
+        self.notes.append(what)
+        self.complete = False
 
 
 def check(root: Path, branch: str | None = None) -> Report:
@@ -55,7 +64,7 @@ def check(root: Path, branch: str | None = None) -> Report:
     try:
         project = load_project(root)
     except UsageError as error:
-        report.notes.append(f"policy, risk tier and pipelines were not checked: {error}")
+        report.passed_over(f"policy, risk tier and pipelines were not checked: {error}")
         return report
     _release(root, report)
     report.findings += _policy(root, project)
@@ -138,7 +147,7 @@ def _risk_tier(project: Project, report: Report) -> None:
         return
     except _unreachable() as error:
         message = f"the risk tier was not compared with the last production decision: no store ({_one_line(error)})"
-        report.notes.append(message)
+        report.passed_over(message)
         return
     if decided and RISK_TIERS.index(project.risk_tier) < RISK_TIERS.index(decided):
         message = f"risk_tier is {project.risk_tier}, and the last production decision was made under {decided}"
@@ -163,15 +172,15 @@ def _pipelines(root: Path, report: Report) -> None:
     try:
         inspected = inspect(root)
     except (Refused, UsageError):
-        report.notes.append("pipelines were not checked, because there is no valid policy")
+        report.passed_over("pipelines were not checked, because there is no valid policy")
         return
     except _unreachable() as error:
-        report.notes.append(f"pipelines were not checked: no store ({_one_line(error)})")
+        report.passed_over(f"pipelines were not checked: no store ({_one_line(error)})")
         return
     for pipeline in inspected:
         report.findings += [Finding(found.rule, pipeline.name, found.message) for found in pipeline.violations]
         if pipeline.problem:
-            report.notes.append(f"{pipeline.name} was not checked: {' '.join(pipeline.problem.split())}")
+            report.passed_over(f"{pipeline.name} was not checked: {' '.join(pipeline.problem.split())}")
 
 
 def _one_line(error: Exception) -> str:

@@ -172,7 +172,9 @@ def test_a_pipeline_that_cannot_be_read_is_noted_by_name(project: Path) -> None:
     assert any("tumour_diagnosis.pipelines.broken was not checked" in note for note in report.notes), report.notes
 
 
-def test_a_store_that_cannot_be_reached_is_said_plainly(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_cannot_be_reached_is_said_plainly_and_last(
+    project: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
+) -> None:
     def unreachable(_: str) -> None:
         raise ConnectionError("nobody answers")
 
@@ -180,6 +182,9 @@ def test_a_store_that_cannot_be_reached_is_said_plainly(project: Path, monkeypat
     report = checks.check(project)
     assert report.holds
     assert any("no store (nobody answers)" in note for note in report.notes)
+    monkeypatch.chdir(project)
+    _, out, _ = governance("check")
+    assert out.endswith("what could be checked holds; the notes say what could not\n")
 
 
 def test_the_verb_prints_one_line_a_finding_and_ends_with_3(
