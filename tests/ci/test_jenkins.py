@@ -67,7 +67,7 @@ def rehearse(
     def pretend(script: str, _: Mapping[str, str]) -> tuple[int, str]:
         if late in script:
             raise TimeoutError
-        return (3, "refused") if failing in script else (0, "")
+        return (3, "refused") if failing in f"{script}\n" else (0, "")
 
     numbers = count()
     return Jenkins(lambda: Path(f"/{next(numbers)}"), {"PATH": "/usr/bin"}, PROPERTIES, secrets, pretend).build(
@@ -168,8 +168,8 @@ def test_no_verb_runs_in_a_workspace_that_is_not_set_up_whatever_failed_before(
     read_models: dict[str, dict[str, Model]], event: str
 ) -> None:
     model, people = read_models[HIGH][event], ["grace", "alan"]
-    scripts_ = {script for script, _ in rehearse(model, EVENTS[event], *people).shells}
-    for build in [rehearse(model, EVENTS[event], *people, failing=script) for script in ("nothing", *scripts_)]:
+    whole = {script for script, _ in rehearse(model, EVENTS[event], *people).shells}
+    for build in [rehearse(model, EVENTS[event], *people, failing=f"{script}\n") for script in ("nothing", *whole)]:
         for number, (script, env) in enumerate(build.shells):
             before = [earlier for earlier, there in build.shells[:number] if there["WORKSPACE"] == env["WORKSPACE"]]
             if script.startswith(("governance", "python scripts", "make lint")):
