@@ -237,7 +237,10 @@ class Candidate:
                 "parameters-overridden", f"the parameters of step '{name}' are not those that were submitted"
             )
         sealed = self.run.extra.get("governance", {})
-        if sealed.get("configuration") != self.run.configuration:
+        if "configuration" not in sealed:
+            message = "it was trained with an older release of the platform, which did not seal a run's configuration"
+            yield Violation("configuration-unsealed", f"{message}; train it again")
+        elif sealed["configuration"] != self.run.configuration:
             message = "a parameter of a step, or the model, was set anew when somebody triggered the run"
             yield Violation("parameters-overridden", message)
         if sealed.get("digest") != digest(submission):

@@ -36,7 +36,8 @@ def repository_state(root: Path) -> RepositoryState:
     if head is None:
         return RepositoryState(commit=None, tree=None, clean=False)
     commit, tree = head.split()
-    return RepositoryState(commit, tree, clean=_git(root, "status", "--porcelain") == "")
+    changes = _git(root, "status", "--porcelain", "--untracked-files=normal")  # whatever status.showUntrackedFiles says
+    return RepositoryState(commit, tree, clean=changes == "")
 
 
 def in_history(root: Path, commit: str | None, tree: str | None) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zenml.client import Client
+from zenml.config.global_config import GlobalConfiguration
 from zenml.constants import ENV_ZENML_ACTIVE_PROJECT_ID
 from zenml.exceptions import AuthorizationException
 
@@ -58,8 +59,15 @@ def explained(error: Exception) -> UsageError | None:
         message = "refuses the key: correct ZENML_STORE_API_KEY, or create another key of the service account"
     elif isinstance(error, RuntimeError) and str(error).startswith(UNREACHABLE):
         message = "does not answer, or is none of ZenML's: correct the address, or start it"
-    elif type(error).__module__ == "requests.exceptions":
+    elif _is_of_the_server(error):
         message = "stopped answering; try again when it does: the next command finishes or undoes a stage change begun"
     else:
         return None
     return UsageError(f"the ZenML server {server} {message}")
+
+
+def _is_of_the_server(error: Exception) -> bool:
+    """Say whether a call to ZenML's server failed; forges, alerters and stores of artifacts are called alike."""
+    asked = getattr(getattr(error, "request", None), "url", None)
+    store = GlobalConfiguration().store_configuration.url.rstrip("/")
+    return type(error).__module__ == "requests.exceptions" and (asked or "").startswith(f"{store}/")

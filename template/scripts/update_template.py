@@ -36,7 +36,7 @@ def main() -> None:
             "the files of the CI system, so the update needs one of its own; docs/ci.md says how "
             "to make it"
         )
-    if run("git", "status", "--porcelain"):
+    if run("git", "status", "--porcelain", "--untracked-files=normal"):
         raise UsageError("the update would mix in what changed in the work tree: commit it first")
     os.environ.update(git_credentials())
     copier = ("run", "--isolated", "--locked", "--only-group", "template", "copier")

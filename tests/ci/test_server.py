@@ -139,12 +139,18 @@ def test_a_project_is_chosen_by_name(
     assert over_rest.url == Client().zen_store.url
 
 
-def test_a_server_that_stops_answering_is_told_apart_from_what_else_fails() -> None:
+def test_a_server_that_stops_answering_is_told_apart_from_what_else_fails(over_rest: ZenMLServer) -> None:
+    from requests import Request
     from requests.exceptions import ConnectTimeout
 
     from governance_core.registry.connection import explained
 
-    assert "stopped answering; try again" in str(explained(ConnectTimeout("key=hidden")))
+    def timeout(url: str) -> ConnectTimeout:
+        return ConnectTimeout("key=hidden", request=Request("GET", url).prepare())
+
+    assert "stopped answering; try again" in str(explained(timeout(f"{over_rest.url}/api/v1/models")))
+    assert explained(timeout("https://forge.example.com/api/v4/projects")) is None
+    assert explained(ConnectTimeout("of whom nobody knows whom it asked")) is None
     assert explained(RuntimeError("of another kind")) is None
     assert explained(FileNotFoundError("a file")) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,21 @@ def test_parameters_of_a_gate_or_of_another_step_that_were_overridden(
     monkeypatch.setattr(GovernedPipeline, "_governed", triggered)
     scratch.module.training()
     assert rules(scratch, "staging") == {"parameters-overridden"}
+
+
+def test_what_an_older_release_trained_is_to_be_trained_again(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch.module.training()
+    read_run = eligibility.read_run
+
+    def unsealed(run: Any) -> Any:
+        record = read_run(run)
+        sealed = {name: value for name, value in record.extra["governance"].items() if name != "configuration"}
+        return replace(record, extra={"governance": sealed})
+
+    monkeypatch.setattr(eligibility, "read_run", unsealed)
+    assert rules(scratch, "staging") == {"configuration-unsealed"}
 
 
 def test_a_submission_that_is_not_the_one_submitted(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:

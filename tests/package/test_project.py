@@ -85,6 +85,8 @@ def test_a_fresh_commit_is_clean_and_an_untracked_file_is_not(project: Path) -> 
     assert state.clean
     (project / "new.txt").touch()
     assert not repository_state(project).clean
+    git(project, "config", "status.showUntrackedFiles", "no")
+    assert not repository_state(project).clean
 
 
 def test_without_git_or_commits_there_is_no_commit(tmp_path: Path) -> None:
