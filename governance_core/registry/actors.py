@@ -39,7 +39,7 @@ class Actor:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the actor as an event records it."""
-        return asdict(self)
+        return asdict(self) | {"aliases": list(self.aliases)}
 
     @classmethod
     def from_dict(cls, recorded: Mapping[str, Any]) -> Self:

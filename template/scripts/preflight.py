@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 URL, KEY, PROJECT = "ZENML_STORE_URL", "ZENML_STORE_API_KEY", "ZENML_PROJECT"
-SECONDS, SECONDS_IN_ALL = 5, 9  # to wait for one answer, and for all of them
+SECONDS, SECONDS_IN_ALL = 10, 15  # to wait for one answer, and for all of them
 
 
 class LackError(Exception):
