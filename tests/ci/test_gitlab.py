@@ -292,7 +292,7 @@ GLAB = {
     "answers",
     [
         {"risk_tier": "limited"},
-        {"risk_tier": "high"},
+        {"risk_tier": "high", "snapshot_mode": "pro"},
         {"governance_source": "git", "governance_location": "https://git.example.com/platform/governed.git"},
         {"governance_source": "index", "governance_location": "https://packages.example.com/simple"},
     ],
