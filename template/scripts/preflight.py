@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 URL, KEY, PROJECT = "ZENML_STORE_URL", "ZENML_STORE_API_KEY", "ZENML_PROJECT"
-SECONDS, SECONDS_IN_ALL = 10, 15  # to wait for one answer, and for all of them
+SECONDS = 9  # to wait for one answer, and for all of them
 
 
 class LackError(Exception):
@@ -39,7 +39,7 @@ def main() -> None:
     zenml = [] if arguments.no_zenml else [URL, KEY, *([stack] if stack else [])]
     lacks = [*variable_lacks([*zenml, *arguments.needs])]
     if zenml and not lacks:
-        lacks = within(SECONDS_IN_ALL, stack)
+        lacks = within(SECONDS, stack)
     for lack in lacks:
         print(f"error: {lack}", file=sys.stderr)
     sys.exit(2 if lacks else 0)

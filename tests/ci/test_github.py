@@ -18,7 +18,8 @@ from governance_core.ledger import Event as LedgerEvent
 from governance_core.ledger import Holder
 from governance_core.registry import chains, versions
 
-MODEL, SLUG = "tumour_diagnosis", "tumour-diagnosis"
+# The server that the tests of all systems share tells projects apart by name.
+MODEL, SLUG = "tumours_on_github", "tumours-on-github"
 RUN_URL = f"https://github.example.com/{REPOSITORY}/actions/runs/4711"
 REASON = """it's "wrong" $(touch rolled-back) `id` \\ ${HOME}"""
 DONE = {"test", "check"}
@@ -91,7 +92,7 @@ def github(
     zenml_server: ZenMLServer, ci_project: CIProjects, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GitHub]:
     """Return the repository of a project of tier high, which has every job there is."""
-    project = ci_project("github", risk_tier="high")
+    project = ci_project("github", risk_tier="high", project_slug=SLUG, model_name=MODEL)
     stacks = {"ZENML_STAGING_STACK": "staging", "ZENML_PRODUCTION_STACK": "production"}
     key = Settings(secrets={"ZENML_STORE_API_KEY": zenml_server.key})
     settings = dict.fromkeys(("staging", "production-review", "production", "operations"), key)

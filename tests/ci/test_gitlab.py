@@ -36,6 +36,7 @@ from support.zenml_server import ZenMLServer
 
 from governance_core.registry import chains
 
+SLUG = "tumours-on-gitlab"  # the server that the tests of all systems share tells projects apart by name
 BIN = Path(sys.executable).parent
 STATE = "build/gitlab-ci-local"  # which git ignores
 HIGH = {"ci": "gitlab", "risk_tier": "high"}
@@ -354,7 +355,7 @@ def project(
 ) -> GitLab:
     """Return GitLab with the real project, the server's variables in their scopes, and the API's address."""
     home = tmp_path_factory.mktemp("gitlab")
-    root = ci_project("gitlab", risk_tier="high").root
+    root = ci_project("gitlab", risk_tier="high", project_slug=SLUG).root
     server = zenml_server.env()
     settings = {variable.name for variable in documented_variables(root)}
     api = {name: value for name, value in forge.environment("gitlab").items() if name not in settings}
@@ -451,7 +452,7 @@ def test_a_tag_goes_to_production_when_two_people_started_it_and_the_ledger_says
     assert "it has 1 of 2 approvals" in released["approve-production"].log
     assert "version 1 went to production" in released["promote-production"].log
     with zenml_server.connected():
-        events = [event for event in chains.journal("tumour-diagnosis").events() if event.kind == "approval"]
+        events = [event for event in chains.journal(SLUG).events() if event.kind == "approval"]
     assert [event.body["actor"]["id"] for event in events] == ["grace", "hedy"]
     assert {event.body["actor"]["ci_run"] for event in events} == {JOB}
 
@@ -481,7 +482,7 @@ def test_the_reason_of_a_rollback_is_text_whatever_it_holds(
     assert ran.code == 3
     assert "nothing-before: the ledger knows no version that was in production before" in ran.log
     with zenml_server.connected():
-        *_, refusal = chains.journal("tumour-diagnosis").events()
+        *_, refusal = chains.journal(SLUG).events()
     assert refusal.body["reason"] == reason
     assert list(tmp_path.iterdir()) == []
 

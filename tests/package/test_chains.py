@@ -122,7 +122,7 @@ class TestActor:
             "via": "git",
             "service_account": None,
             "ci_run": None,
-            "aliases": (),
+            "aliases": [],
         }
 
     def test_in_ci_the_person_who_started_the_job_acts(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
