@@ -20,8 +20,21 @@ LONGEST = 60_000  # characters of a text: GitHub takes 65,536 bytes
 class Forge(ABC):
     """A repository on a forge; the change request is the one that this CI run is about."""
 
+    # What each forge calls the same things.
+    _repositories: str
+    _change_requests: str
+    _update: str  # the HTTP method that changes something
+    _number_field: str
+    _text_field: str
+    _address_field: str
+    _open: str  # the state
+    _issue_right: str
+    _change_request_right: str
+
     def __init__(self, api: Api, repository: str, change_request: str | None) -> None:
-        self._api, self._repository, self._number = api, repository, change_request
+        self._api, self._number = api, change_request
+        self._repository = repository
+        self._home = f"/{self._repositories}/{repository}"
 
     def require_change_request(self) -> str:
         """Return the number of the change request that this run is about.
@@ -47,15 +60,33 @@ class Forge(ABC):
         Raises:
             UsageError: if the forge cannot be reached or refuses.
         """
-        return self._issue(_marker(key), title, _marked(key, markdown))
+        path, right = f"{self._home}/issues", self._issue_right
+        listed = self._api.pages(path, right=right, state=self._open)
+        found = self._first(listed, self._text_field, _marker(key))
+        return self._kept(path, found, {"title": title, self._text_field: _marked(key, markdown)}, right)
 
-    @abstractmethod
     def change_request(self, branch: str, title: str, markdown: str) -> str:
         """Open a change request from a branch to main, or update the open one, and return its address.
 
         Raises:
             UsageError: if the forge cannot be reached or refuses.
         """
+        path, right = f"{self._home}/{self._change_requests}", self._change_request_right
+        found = self._api.get(path, right=right, state=self._open, **self._sought(branch))
+        body = {"title": title, self._text_field: markdown[:LONGEST]}
+        if found:
+            return self._kept(path, found[0], body, right)
+        return self._kept(path, None, body | self._branches(branch), right)
+
+    def _kept(self, path: str, found: dict[str, Any] | None, body: dict[str, Any], right: str) -> str:
+        """Update what was found below a path, or make it, and return its address."""
+        method = self._update if found else "POST"
+        path = f"{path}/{found[self._number_field]}" if found else path
+        return str(self._api.send(method, path, body, right=right)[self._address_field])
+
+    def _first(self, items: Iterable[dict[str, Any]], field: str, marker: str) -> dict[str, Any] | None:
+        """Return the first item that we wrote: anybody may write one that holds the marker, and catch all others."""
+        return next((item for item in items if (item[field] or "").startswith(marker) and self._is_own(item)), None)
 
     @cached_property
     @abstractmethod
@@ -63,14 +94,27 @@ class Forge(ABC):
         """The login of the token's own user."""
 
     @abstractmethod
-    def _comment(self, number: str, marker: str, text: str) -> str: ...
+    def _is_own(self, item: dict[str, Any]) -> bool: ...
 
     @abstractmethod
-    def _issue(self, marker: str, title: str, text: str) -> str: ...
+    def _branches(self, branch: str) -> dict[str, str]:
+        """Return what a change request from a branch to main is made with."""
+
+    def _sought(self, branch: str) -> dict[str, str]:
+        """Return what the change request from a branch to main is looked for with."""
+        return self._branches(branch)
+
+    @abstractmethod
+    def _comment(self, number: str, marker: str, text: str) -> str: ...
 
 
 class GitHub(Forge):
     """A repository on GitHub."""
+
+    _repositories, _change_requests = "repos", "pulls"
+    _update = "PATCH"
+    _number_field, _text_field, _address_field, _open = "number", "body", "html_url", "open"
+    _issue_right, _change_request_right = "the permission `issues: write`", "the permission `pull-requests: write`"
 
     @cached_property
     def _login(self) -> str:
@@ -78,82 +122,54 @@ class GitHub(Forge):
             return "github-actions[bot]"
         return str(self._api.get("/user", right="that it is a user's")["login"])
 
+    def _is_own(self, item: dict[str, Any]) -> bool:
+        author = (item["user"] or {}).get("login")  # None where the account was deleted
+        # What GitHub lists as issues are its pull requests, too.
+        return author == self._login and "pull_request" not in item
+
+    def _branches(self, branch: str) -> dict[str, str]:
+        return {"head": branch, "base": "main"}
+
+    def _sought(self, branch: str) -> dict[str, str]:
+        return self._branches(f"{self._repository.partition('/')[0]}:{branch}")
+
     def _comment(self, number: str, marker: str, text: str) -> str:
-        right = "the permission `pull-requests: write`"
-        path = f"/repos/{self._repository}/issues/{number}/comments"
-        found = self._first(self._api.pages(path, right=right), marker)
+        right = self._change_request_right
+        path = f"{self._home}/issues/{number}/comments"
+        found = self._first(self._api.pages(path, right=right), "body", marker)
         if found:
-            path = f"/repos/{self._repository}/issues/comments/{found['id']}"
+            path = f"{self._home}/issues/comments/{found['id']}"
         return str(self._api.send("PATCH" if found else "POST", path, {"body": text}, right=right)["html_url"])
-
-    def _issue(self, marker: str, title: str, text: str) -> str:
-        right = "the permission `issues: write`"
-        path = f"/repos/{self._repository}/issues"
-        found = self._first(self._api.pages(path, right=right, state="open"), marker)
-        body = {"title": title, "body": text}
-        if found:
-            return str(self._api.send("PATCH", f"{path}/{found['number']}", body, right=right)["html_url"])
-        return str(self._api.send("POST", path, body, right=right)["html_url"])
-
-    def change_request(self, branch: str, title: str, markdown: str) -> str:
-        right = "the permission `pull-requests: write`"
-        path = f"/repos/{self._repository}/pulls"
-        owner = self._repository.partition("/")[0]
-        found = self._api.get(path, right=right, state="open", head=f"{owner}:{branch}", base="main")
-        body = {"title": title, "body": markdown[:LONGEST]}
-        if found:
-            return str(self._api.send("PATCH", f"{path}/{found[0]['number']}", body, right=right)["html_url"])
-        body |= {"head": branch, "base": "main"}
-        return str(self._api.send("POST", path, body, right=right)["html_url"])
-
-    def _first(self, items: Iterable[dict[str, Any]], marker: str) -> dict[str, Any] | None:
-        for item in items:
-            author = (item["user"] or {}).get("login")  # None where the account was deleted
-            # What GitHub lists as issues are its pull requests, too.
-            if _is_own(item["body"], marker, author, self._login) and "pull_request" not in item:
-                return item
-        return None
 
 
 class GitLab(Forge):
     """A project on GitLab."""
 
+    _repositories, _change_requests = "projects", "merge_requests"
+    _update = "PUT"
+    _number_field, _text_field, _address_field, _open = "iid", "description", "web_url", "opened"
+    _issue_right = "the role Reporter and the scope `api`"
+    _change_request_right = "the role Developer and the scope `api`"
+
     @cached_property
     def _login(self) -> str:
         return str(self._api.get("/user", right="the scope `api`")["username"])
 
+    def _is_own(self, item: dict[str, Any]) -> bool:
+        return bool(item["author"]["username"] == self._login)
+
+    def _branches(self, branch: str) -> dict[str, str]:
+        return {"source_branch": branch, "target_branch": "main"}
+
     def _comment(self, number: str, marker: str, text: str) -> str:
-        right = "the role Reporter and the scope `api`"
-        merge_request = f"/projects/{self._repository}/merge_requests/{number}"
+        right = self._issue_right
+        merge_request = f"{self._home}/merge_requests/{number}"
         notes = self._api.pages(f"{merge_request}/notes", right=right, sort="asc")
         found = self._first(notes, "body", marker)
         path = f"{merge_request}/notes/{found['id']}" if found else f"{merge_request}/notes"
         note = self._api.send("PUT" if found else "POST", path, {"body": text}, right=right)
         address = self._api.get(merge_request, right=right)["web_url"]
         return f"{address}#note_{note['id']}"
-
-    def _issue(self, marker: str, title: str, text: str) -> str:
-        right = "the role Reporter and the scope `api`"
-        path = f"/projects/{self._repository}/issues"
-        found = self._first(self._api.pages(path, right=right, state="opened"), "description", marker)
-        body = {"title": title, "description": text}
-        if found:
-            return str(self._api.send("PUT", f"{path}/{found['iid']}", body, right=right)["web_url"])
-        return str(self._api.send("POST", path, body, right=right)["web_url"])
-
-    def change_request(self, branch: str, title: str, markdown: str) -> str:
-        right = "the role Developer and the scope `api`"
-        path = f"/projects/{self._repository}/merge_requests"
-        found = self._api.get(path, right=right, state="opened", source_branch=branch, target_branch="main")
-        body = {"title": title, "description": markdown[:LONGEST]}
-        if found:
-            return str(self._api.send("PUT", f"{path}/{found[0]['iid']}", body, right=right)["web_url"])
-        body |= {"source_branch": branch, "target_branch": "main"}
-        return str(self._api.send("POST", path, body, right=right)["web_url"])
-
-    def _first(self, items: Iterable[dict[str, Any]], field: str, marker: str) -> dict[str, Any] | None:
-        own = (item for item in items if _is_own(item[field], marker, item["author"]["username"], self._login))
-        return next(own, None)
 
 
 def forge() -> Forge:
@@ -220,11 +236,6 @@ def repository_of(git_url: str) -> str:
     if found := path.strip("/").removesuffix(".git"):
         return found
     raise UsageError("GIT_URL names no repository")
-
-
-def _is_own(text: str | None, marker: str, author: str | None, login: str) -> bool:
-    """Tell whether we wrote a text: anybody may write one that holds the marker, which then would catch all others."""
-    return (text or "").startswith(marker) and author == login
 
 
 def _marker(key: str) -> str:
