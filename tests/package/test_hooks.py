@@ -13,6 +13,7 @@ from support.alerters import KeepingAlerter
 from support.scratch import Scratch
 from support.trained import journal
 from zenml import Model, pipeline, step
+from zenml.client import Client
 
 from governance_core import hooks
 from governance_core.core import GovernanceError, Refused, Violation
@@ -143,8 +144,13 @@ def test_a_failure_notice_names_the_model_version_and_how_to_see_the_run(alerter
     with pytest.raises(RuntimeError):
         run(failing, on_failure=alerter_failure_hook, model=Model(name="hooked"))
     (posted,) = alerter.posted
-    assert ": step fall failed: ValueError: 1 is wrong, version 1 of hooked\n" in posted
-    assert "\nsee it with: zenml pipeline runs list --id=" in posted
+    said = re.fullmatch(
+        r".+: step fall failed: ValueError: 1 is wrong, version (\d+) of hooked\n"
+        r"see it with: zenml pipeline runs list --id=(\S+)",
+        posted,
+    )
+    assert said
+    assert str(Client().get_pipeline_run(said[2]).model_version.number) == said[1]
 
 
 def test_each_run_has_its_own_memory_of_an_alerter_that_failed(alerter: type[KeepingAlerter]) -> None:
