@@ -32,7 +32,7 @@ from governance_core.monitoring import Exporter
 from governance_core.monitoring.catalogue import run_group, stage_group
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
-from governance_core.registry.runs import due_tag, lost_tag, read_run, submission_of
+from governance_core.registry.runs import RunRecord, due_tag, lost_tag, read_run, submission_of
 from governance_core.registry.sources import GATES
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class _Settler:
     def _notify(self, run: PipelineRunResponse, key: str, status: str, text: str, tag: str) -> Iterator[Notice]:
         if not self._claims.take(key, lambda: tag in _tags(run.id)):
             return
-        found = [*alarms(run)] if run.status.is_successful else []
+        found = [*alarms(read_run(run.id))] if run.status.is_successful else []
         notice = Notice.of(run, status, "; ".join([text, *found]), alarm=bool(found))
         if failure := self._alerts.send(notice):
             note_failed_alert(self._slug, notice.run_id, notice.run, failure)
@@ -135,9 +135,9 @@ def outcome(run: PipelineRunResponse) -> str:
     return "; ".join([run.status.value, *map(_reason, failed)])
 
 
-def alarms(run: PipelineRunResponse) -> Iterator[str]:
+def alarms(run: RunRecord) -> Iterator[str]:
     """Yield what gates found that let the run go on, as the policy says they do."""
-    for step in read_run(run.id).steps.values():
+    for step in run.steps.values():
         if step.role in GATES:
             checks = (step.verdict or {}).get("checks", ())
             yield from (f"step {step.name}: {check['message']}" for check in checks if not check["passed"])

@@ -11,7 +11,7 @@ from zenml.models import PipelineRunResponse
 from governance_core.ci import current_run
 from governance_core.lifecycle.settle import alarms, is_lost, outcome
 from governance_core.project import Project
-from governance_core.registry.runs import StepRecord, newest_submitted, read_run
+from governance_core.registry.runs import RunRecord, StepRecord, newest_submitted, read_run
 from governance_core.reports.training import pages
 
 
@@ -49,14 +49,15 @@ def monitoring_facts(project: Project, pipeline: str = "monitoring") -> Monitori
     if run is None:
         return None
     version, ci_run = run.model_version, current_run()
-    status, findings = _findings(run)
+    record = read_run(run.id)
+    status, findings = _findings(run, record)
     return MonitoringFacts(
         run=str(run.id),
         name=run.name,
         at=run.created.strftime("%Y-%m-%d %H:%M UTC"),
         status=status,
         version=f"version {version.number} of {version.model.name}" if version else None,
-        drift=tuple(drift for step in read_run(run.id).of_role("drift") for drift in _drift(step)),
+        drift=tuple(drift for step in record.of_role("drift") for drift in _drift(step)),
         findings=tuple(findings),
         ci_run=ci_run.url if ci_run else None,
     )
@@ -67,10 +68,10 @@ def render_monitoring(facts: MonitoringFacts) -> str:
     return pages().get_template("monitoring.md.jinja").render(facts=facts).strip() + "\n"
 
 
-def _findings(run: PipelineRunResponse) -> tuple[str, list[str]]:
+def _findings(run: PipelineRunResponse, record: RunRecord) -> tuple[str, list[str]]:
     if not run.status.is_finished:
         return ("lost", ["lost: nobody is running it any more"]) if is_lost(run) else (run.status.value, [])
-    return run.status.value, [*alarms(run)] if run.status.is_successful else [outcome(run)]
+    return run.status.value, [*alarms(record)] if run.status.is_successful else [outcome(run)]
 
 
 def _drift(step: StepRecord) -> Iterator[Drift]:
