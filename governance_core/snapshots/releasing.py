@@ -161,7 +161,6 @@ def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment:
         message = "the working tree has changes that no commit holds; commit them first"
         raise Refused(f"a release to {environment}", [Violation("dirty-tree", message)])
     slug = submission["project"]["slug"]
-    former = newest_release(slug, environment)
     release = Release.of(submission, dict.fromkeys(pipelines))
     if not pro:
         return record_release(slug, release)
@@ -169,7 +168,8 @@ def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment:
         name: server.make_snapshot(pipeline, environment, release.commit, say) for name, pipeline in configured.items()
     }
     # Triggers run what was merged and released, never what a change request was trained with.
-    before = former.pipelines if former and environment == "production" else {}
+    former = newest_release(slug, environment) if environment == "production" else None
+    before = former.pipelines if former else {}
     release = record_release(slug, replace(release, pipelines={name: str(made[name].id) for name in made}))
     for name, snapshot in made.items():
         server.put_in_place(snapshot, environment, release.commit, before.get(name), say)
