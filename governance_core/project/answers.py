@@ -12,6 +12,13 @@ from governance_core.core import UsageError, read_yaml
 PROJECT_FILE = "governance/project.yaml"
 ANSWERS_FILE = ".copier-answers.yml"
 
+ORCHESTRATORS: dict[str, tuple[str | None, ...]] = {
+    "local": (None,),
+    "gcp": ("vertex", "kubernetes"),
+    "aws": ("sagemaker", "kubernetes"),
+    "azure": ("azureml", "kubernetes"),
+}
+
 
 class Project(BaseModel):
     """What the team answered when the repository was made; one field for each question of the template."""
@@ -30,6 +37,9 @@ class Project(BaseModel):
     risk_tier: Literal["minimal", "limited", "high"]
     ci: Literal["github", "gitlab", "jenkins"] = "github"
     snapshot_mode: Literal["oss", "pro"] = "oss"
+    cloud: Literal["local", "gcp", "aws", "azure"] = "local"
+    region: str | None = None
+    orchestrator: Literal["vertex", "sagemaker", "azureml", "kubernetes"] | None = None
     alerter: Literal["none", "slack", "discord"] = "none"
     alert_channel: str | None = None
     experiment_tracker: Literal["none", "mlflow"] = "none"
@@ -46,6 +56,15 @@ class Project(BaseModel):
     def _only_an_alerter_has_a_channel(self) -> Project:
         if (self.alert_channel is None) != (self.alerter == "none"):
             raise ValueError("alert_channel belongs to an alerter, and is needed there")
+        return self
+
+    @model_validator(mode="after")
+    def _a_cloud_has_a_region_and_an_orchestrator_of_its_own(self) -> Project:
+        if (self.region is None) != (self.cloud == "local"):
+            raise ValueError("region belongs to a cloud, and is needed there")
+        if self.orchestrator not in ORCHESTRATORS[self.cloud]:
+            services = " or ".join(name or "left out" for name in ORCHESTRATORS[self.cloud])
+            raise ValueError(f"orchestrator is {services} with cloud: {self.cloud}")
         return self
 
 

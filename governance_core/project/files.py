@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 FileClass = Literal["governed", "shared", "seed", "answers"]
@@ -17,6 +18,9 @@ FILES: dict[FileClass, tuple[str, ...]] = {
     # Copier's own record.
     "answers": (".copier-answers.yml",),
 }
+
+# Only who applies the Terraform code can write these beside it; they belong into git and are never rendered.
+APPLIED = re.compile(r"governance/stacks/terraform/(.+/)?(terraform\.tfvars|\.terraform\.lock\.hcl|[\w-]+\.tfbackend)")
 
 
 def file_class(path: str) -> FileClass | None:

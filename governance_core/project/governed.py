@@ -17,6 +17,7 @@ from governance_core.project.answers import (
     parse_project,
     read_mapping,
 )
+from governance_core.project.files import APPLIED
 from governance_core.project.rendering import RenderedFile, governed_paths, is_executable, render_governed
 from governance_core.project.repository import files_below
 
@@ -134,7 +135,7 @@ def _file_findings(root: Path, expected: dict[str, RenderedFile]) -> Iterator[Fi
 
 def _extra_findings(root: Path, expected: dict[str, RenderedFile]) -> Iterator[Finding]:
     for path in files_below(root, "governance"):
-        if path not in expected:
+        if path not in expected and not APPLIED.fullmatch(path):
             yield Finding("governed-extra", path, "only the template writes into governance/; move or delete it")
 
 

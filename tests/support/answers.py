@@ -18,6 +18,15 @@ CHOICES: dict[str, list[Any]] = {
     "risk_tier": ["minimal", "limited", "high"],
     "ci": ["github", "gitlab", "jenkins"],
     "snapshot_mode": ["oss", "pro"],
+    "stacks": [
+        ("local", None, None),
+        ("gcp", None, "vertex"),
+        ("gcp", "us-central1", "kubernetes"),
+        ("aws", None, "sagemaker"),
+        ("aws", "us-gov-west-1", "kubernetes"),
+        ("azure", None, "azureml"),
+        ("azure", "eastus2", "kubernetes"),
+    ],
     "alerts": [("none", None), ("slack", "C0123ABCD"), ("discord", "112233445566778899")],
     "experiment_tracker": ["none", "mlflow"],
     "governance": [
@@ -31,6 +40,7 @@ CHOICES: dict[str, list[Any]] = {
 
 def _answers(row: dict[str, Any]) -> dict[str, Any]:
     (row["owner_team"], row["owner_email"]) = row.pop("owner")
+    (row["cloud"], row["region"], row["orchestrator"]) = row.pop("stacks")
     (row["alerter"], row["alert_channel"]) = row.pop("alerts")
     (row["governance_source"], row["governance_location"]) = row.pop("governance")
     if row["problem"] == "regression":
