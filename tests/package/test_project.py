@@ -64,6 +64,13 @@ def test_the_answers_are_read(project: Path) -> None:
         ('risk_tier: "limited"', 'risk_tier: "none"', "risk_tier: Input should be 'minimal', 'limited' or 'high'"),
         ('positive_label: "malignant"\n', "", "positive_label belongs to problem: classification"),
         ('alerter: "none"', 'alerter: "slack"', "alert_channel belongs to an alerter"),
+        ('cloud: "local"', 'cloud: "gcp"', "region belongs to a cloud"),
+        (
+            'cloud: "local"',
+            'cloud: "gcp"\nregion: "europe-west1"',
+            "orchestrator is vertex or kubernetes with cloud: gcp",
+        ),
+        ('cloud: "local"', 'cloud: "local"\norchestrator: "vertex"', "orchestrator is left out with cloud: local"),
         ("model_name:", "modelname:", "model_name: Field required"),
         ('problem: "classification"', "problem: [", "is not valid YAML"),
     ],
@@ -173,6 +180,18 @@ def test_windows_line_ends_are_no_edit(project: Path) -> None:
 def test_a_file_of_ones_own_in_the_governance_folder_is_extra(project: Path) -> None:
     (project / "governance" / "mine.yaml").touch()
     assert rules(governed_findings(project)) == [("governed-extra", "governance/mine.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("terraform.tfvars", False), (".terraform.lock.hcl", False), ("gcs.tfbackend", False), ("override.tf", True)],
+)
+def test_what_terraform_is_told_stands_beside_its_code_and_no_code_does(project: Path, name: str, extra: bool) -> None:
+    path = project / "governance/stacks/terraform/bootstrap" / name
+    path.parent.mkdir(parents=True)
+    path.touch()
+    found = [("governed-extra", path.relative_to(project).as_posix())] if extra else []
+    assert rules(governed_findings(project)) == found
 
 
 @pytest.mark.parametrize("edited", [PROJECT, ANSWERS])

@@ -207,8 +207,24 @@ def test_a_channel_must_suit_the_alerter(alerter: str, channel: str | None, said
 
 
 @pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"cloud": "gcp", "region": "europe-west1-b"}, "has the form europe-west1"),
+        ({"cloud": "aws", "region": "europe-west1"}, "has the form eu-west-1"),
+        ({"cloud": "azure", "region": "West Europe"}, "such as westeurope"),
+        ({"cloud": "aws", "orchestrator": "vertex"}, "With cloud aws the orchestrator is sagemaker or kubernetes"),
+    ],
+)
+def test_a_region_and_an_orchestrator_must_suit_the_cloud(answers: dict[str, str], said: str, copie: Copie) -> None:
+    refused = copie.copy(extra_answers=answers, template_dir=template())
+    assert said in str(refused.exception)
+
+
+@pytest.mark.parametrize(
     ("answers", "extras"),
     [
+        ({"cloud": "gcp"}, "zenml,gcp"),
+        ({"cloud": "aws", "orchestrator": "kubernetes"}, "zenml,aws,kubernetes"),
         ({}, "zenml"),
         ({"alerter": "slack", "alert_channel": "C0123ABCD"}, "zenml,slack"),
         ({"alerter": "discord", "alert_channel": "112233445566778899"}, "zenml,discord"),
