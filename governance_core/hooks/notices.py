@@ -18,6 +18,7 @@ from zenml.stack import StackComponent
 from zenml.utils.dashboard_utils import get_run_url
 
 from governance_core.core import event_loop, one_line, within
+from governance_core.registry.runs import pipeline_name
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Notice:
         return cls(
             run_id=str(run.id),
             run=run.name,
-            pipeline=run.pipeline.name if run.pipeline else "unnamed",
+            pipeline=pipeline_name(run),
             status=status,
             text=text,
             version=f"version {version.number} of {version.model.name}" if version else None,

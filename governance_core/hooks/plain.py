@@ -24,7 +24,7 @@ from governance_core.monitoring.catalogue import run_group
 from governance_core.project import find_root, load_project
 from governance_core.registry.actors import current_actor
 from governance_core.registry.compliance import note_violation
-from governance_core.registry.runs import GOVERNED
+from governance_core.registry.runs import GOVERNED, pipeline_name
 from governance_core.registry.sources import platform_code
 
 logger = logging.getLogger(__name__)
@@ -81,8 +81,8 @@ def _notify_success(detail: Callable[[PipelineRunResponse], str] | None = None) 
 
 def _export(run: PipelineRunResponse) -> None:
     if exporter := Exporter():
-        pipeline = run.pipeline.name if run.pipeline else "unnamed"
-        exporter.export(run_group(Client().active_project.name, pipeline, "none"), run_samples(run, "completed"))
+        group = run_group(Client().active_project.name, pipeline_name(run), "none")
+        exporter.export(group, run_samples(run, "completed"))
 
 
 def _notify_failure(reason: str) -> None:

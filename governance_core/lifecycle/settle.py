@@ -32,7 +32,7 @@ from governance_core.monitoring import Exporter
 from governance_core.monitoring.catalogue import run_group, stage_group
 from governance_core.registry.claims import Claims
 from governance_core.registry.compliance import note_failed_alert
-from governance_core.registry.runs import RunRecord, due_tag, lost_tag, read_run, submission_of
+from governance_core.registry.runs import RunRecord, due_tag, lost_tag, pipeline_name, read_run, submission_of
 from governance_core.registry.sources import GATES
 
 logger = logging.getLogger(__name__)
@@ -98,8 +98,8 @@ class _Settler:
             self._models.add(run.model_version.model.name)
         with _only_logged(f"the metrics of run {run.name}"):
             environment = (submission_of(run) or {"environment": "unknown"})["environment"]
-            pipeline = run.pipeline.name if run.pipeline else "unnamed"
-            self._exporter.export(run_group(self._slug, pipeline, environment), run_samples(run, status))
+            group = run_group(self._slug, pipeline_name(run), environment)
+            self._exporter.export(group, run_samples(run, status))
 
     def export_stages(self) -> None:
         """Export what is known of the versions in the stages of each model."""

@@ -173,6 +173,11 @@ def newest_run(pipeline: str, model: str) -> UUID | None:
     return found.items[0].id if found.items else None
 
 
+def pipeline_name(run: PipelineRunResponse) -> str:
+    """Return the name of a run's pipeline, which may be deleted by now."""
+    return run.pipeline.name if run.pipeline else "unnamed"
+
+
 def submission_of(run: PipelineRunResponse) -> dict[str, Any] | None:
     """Return what the submitter of a governed run recorded, however the run ended; None of any other run."""
     snapshot = Client().get_snapshot(run.snapshot.id) if run.snapshot else None

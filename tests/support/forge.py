@@ -1,7 +1,8 @@
 """A local stand-in of GitHub's and of GitLab's REST API: one repository, whose state tests set and look at.
 
-It answers what `governance_core.ci` asks, in the form that the two document; any other address is 404. Tests run it in
-their own process and hand `environment(...)` to whatever runs the jobs.
+GitHub's API is at its `url`, GitLab's below `/api/v4` there. It answers what `governance_core.ci` asks, in the form
+that the two document; any other address is 404. Tests run it in their own process and hand `environment(...)` to what
+runs the jobs.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from support.servers import LocalServer
 
 Enter = Callable[..., None]  # puts this process into a job, with the arguments of `Forge.environment` and variables
 REPOSITORY = "acme/tumours"
@@ -45,7 +45,7 @@ class Item:
     authors: dict[int, str] = field(default_factory=dict)
 
 
-class Forge:
+class Forge(LocalServer):
     """The repository `acme/tumours`, with one open change request (12); use it as a context.
 
     Attributes:
@@ -121,41 +121,15 @@ class Forge:
         for name, value in (self.environment(system, *arguments) | variables).items():
             monkeypatch.setenv(name, value)
 
-    @property
-    def url(self) -> str:
-        """Where GitHub's API is; GitLab's is below `/api/v4`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Forge:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
-                status, found = outer._answer(self.command, self.path, dict(self.headers), body)
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                if 300 <= status < 400:
-                    self.send_header("Location", f"{outer.url}/elsewhere")
-                self.end_headers()
-                self.wfile.write(json.dumps(found).encode())
-
-            def handle(self) -> None:
-                with suppress(OSError):  # whoever asked has given up
-                    super().handle()
-
-            do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the names that http.server calls
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def respond(self, request: BaseHTTPRequestHandler, body: str) -> None:
+        """Answer as the API that was asked."""
+        status, found = self._answer(request.command, request.path, dict(request.headers), json.loads(body or "{}"))
+        request.send_response(status)
+        request.send_header("Content-Type", "application/json")
+        if 300 <= status < 400:
+            request.send_header("Location", f"{self.url}/elsewhere")
+        request.end_headers()
+        request.wfile.write(json.dumps(found).encode())
 
     def _answer(self, method: str, address: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
         url = urlsplit(address)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 
@@ -67,8 +67,45 @@ def running(*command: str | Path, ready: str) -> Iterator[None]:
         server.wait(DEADLINE)
 
 
-class Answering:
-    """An HTTP server that keeps what it was asked and answers with ``status`` and ``body``.
+class LocalServer:
+    """An HTTP server of this process on a free port, while it is used as a context; a subclass says what it answers."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def respond(self, request: BaseHTTPRequestHandler, body: str) -> None:
+        """Answer one request."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        respond = self.respond
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                respond(self, self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+
+            def handle(self) -> None:
+                with suppress(OSError):  # whoever asked has given up
+                    super().handle()
+
+            do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the names that http.server calls
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Answering(LocalServer):
+    """Keeps what it was asked and answers with ``status`` and ``body``.
 
     One that hangs sends a header ten times a second and comes to no end, which no time-out of a socket notices.
     """
@@ -79,43 +116,20 @@ class Answering:
         self.headers: list[dict[str, str]] = []
         self.released = Event()
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Answering:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                outer.requests.append((self.command, self.path, sent))
-                outer.headers.append(dict(self.headers))
-                if outer.hangs:
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-                    while not outer.released.wait(0.1):
-                        self.wfile.write(b"X-More: to come\r\n")
-                    return
-                self.send_response(outer.status)
-                self.send_header("Content-Type", "application/json")
-                self.end_headers()
-                self.wfile.write(outer.body.encode())
-
-            def handle(self) -> None:
-                with suppress(OSError):  # whoever asked has given up
-                    super().handle()
-
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server calls
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        return self
+    def respond(self, request: BaseHTTPRequestHandler, body: str) -> None:
+        """Answer as told, whatever was asked."""
+        self.requests.append((request.command, request.path, body))
+        self.headers.append(dict(request.headers))
+        if self.hangs:
+            request.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while not self.released.wait(0.1):
+                request.wfile.write(b"X-More: to come\r\n")
+            return
+        request.send_response(self.status)
+        request.send_header("Content-Type", "application/json")
+        request.end_headers()
+        request.wfile.write(self.body.encode())
 
     def __exit__(self, *_: object) -> None:
         self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__()
