@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import typer
 import yaml
 from jinja2 import meta
+from packaging.requirements import Requirement
 from pydantic import BaseModel
 from support.answers import PAIRWISE
 from support.rendering import ROOT, files, questions, render
@@ -200,6 +202,25 @@ def test_the_commands_that_register_a_tracker_are_ones_that_zenml_takes() -> Non
         given = dict(word[2:].split("=") for word in words if word.startswith("--"))
         assert given.pop("flavor") == MLFlowExperimentTrackerFlavor().name
         assert given.keys() <= MLFlowExperimentTrackerConfig.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("cloud", "integrations"),
+    [
+        ("gcp", ["gcp.GcpIntegration"]),
+        ("aws", ["aws.AWSIntegration", "s3.S3Integration"]),
+        ("azure", ["azure.AzureIntegration"]),
+    ],
+    ids=["gcp", "aws", "azure"],
+)
+def test_the_extra_of_a_cloud_holds_what_zenmls_integrations_ask_for(cloud: str, integrations: list[str]) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    asked: set[Requirement] = set()
+    for name in integrations:
+        module, integration = name.split(".")
+        requirements = getattr(import_module(f"zenml.integrations.{module}"), integration).get_requirements()
+        asked |= {Requirement(line) for line in requirements}
+    assert asked <= {Requirement(line) for line in extras[cloud]}
 
 
 def parse(arguments: list[str], command: Any = None) -> None:
