@@ -52,6 +52,7 @@ VERBS: tuple[str, ...] = (
     "retention",
     "runs",
     "snapshot",
+    "stack",
 )
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from zenml import Model
 from zenml.client import Client
@@ -18,13 +18,14 @@ from zenml.enums import ModelStages
 from zenml.models import PipelineRunResponse
 from zenml.utils import source_utils
 
-from governance_core.core import GovernanceError, Refused, UsageError, read_yaml
+from governance_core.core import GovernanceError, Refused, UsageError
 from governance_core.lifecycle.settle import is_lost, settle
 from governance_core.pipelines import GovernedPipeline
 from governance_core.pipelines.submission import ENVIRONMENT_VARIABLE
 from governance_core.project import load_project
 from governance_core.registry.connection import connection
 from governance_core.registry.sources import GATES, platform_role
+from governance_core.stacks.choice import chosen_stack, run_configuration
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0  # seconds between two looks at a run
 
@@ -74,8 +75,8 @@ def enter(environment: str, root: Path) -> Path | None:
         UsageError: if the configuration or the stack does not exist.
     """
     path = root / "configs" / f"{environment}.yaml"
-    configuration = _configuration(path)
-    os.environ[ENV_ZENML_ACTIVE_STACK_ID] = _stack_id(environment, configuration)
+    configuration = run_configuration(environment, root)
+    os.environ[ENV_ZENML_ACTIVE_STACK_ID] = str(chosen_stack(environment, configuration).stack.id)
     os.environ[ENVIRONMENT_VARIABLE] = environment
     source_utils.set_custom_source_root(str(root / "src"))  # else it depends on the working directory
     return path if configuration else None  # ZenML cannot read an empty file
@@ -125,29 +126,6 @@ def ended(run: PipelineRunResponse) -> PipelineRunResponse:
     if not run.status.is_successful:
         raise _failure(run.pipeline.name if run.pipeline else run.name, run)
     return run
-
-
-def _configuration(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        there = ", ".join(sorted(file.name for file in path.parent.glob("*.yaml"))) or "none"
-        raise UsageError(f"{path} does not exist; configurations there: {there}")
-    configuration = read_yaml(path) or {}
-    if not isinstance(configuration, dict):
-        raise UsageError(f"{path} must hold a mapping")
-    return configuration
-
-
-def _stack_id(environment: str, configuration: dict[str, Any]) -> str:
-    variable = f"ZENML_{environment.upper()}_STACK"
-    name = os.environ.get(variable) or configuration.get("stack")
-    if not name:
-        return str(Client().active_stack_model.id)
-    try:
-        return str(Client().get_stack(name, allow_name_prefix_match=False).id)
-    except KeyError as error:
-        there = ", ".join(sorted(stack.name for stack in Client().list_stacks()))
-        source = variable if os.environ.get(variable) else f"`stack` in configs/{environment}.yaml"
-        raise UsageError(f"there is no stack {name!r}, which {source} names; stacks: {there}") from error
 
 
 def require_model(pipeline: str, model: Model | None) -> None:

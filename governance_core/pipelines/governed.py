@@ -30,6 +30,7 @@ from governance_core.project import find_root
 from governance_core.registry.releases import require_released
 from governance_core.registry.runs import GOVERNED, configuration_digest, due_tag
 from governance_core.registry.sources import platform_role
+from governance_core.stacks.choice import active_stack_lacks
 
 
 class GovernedPipeline(Pipeline):
@@ -146,6 +147,8 @@ class GovernedPipeline(Pipeline):
             raise Refused(f"the configuration of pipeline '{self.name}'", violations)
         if violations := [*require_released(self._submission, self.name, self._file, self.root)]:
             raise Refused(f"pipeline '{self.name}' in {self._submission['environment']}", violations)
+        if violations := active_stack_lacks(self.root, self._submission):
+            raise Refused(f"pipeline '{self.name}'", violations)
         with governed_frames():
             snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)
         return self._governed(snapshot), schedule, build

@@ -23,6 +23,24 @@ def _possible(limits: Any) -> Any:
 
 
 Limits = Annotated[dict[str, float], BeforeValidator(_possible)]
+# ZenML's component types, which this package does not import.
+ComponentType = Literal[
+    "alerter",
+    "annotator",
+    "artifact_store",
+    "container_registry",
+    "data_validator",
+    "deployer",
+    "experiment_tracker",
+    "feature_store",
+    "image_builder",
+    "log_store",
+    "model_deployer",
+    "model_registry",
+    "orchestrator",
+    "sandbox",
+    "step_operator",
+]
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 
 
@@ -64,6 +82,7 @@ class Section(_Strict):
     metrics: MetricsSection = MetricsSection()
     approvals: int | None = Field(default=None, ge=0)
     evaluators: list[ImportPath] = []
+    stack: list[ComponentType] = []
     lease_seconds: int | None = Field(default=None, ge=1)
     lost_after_minutes: int | None = Field(default=None, ge=1)
 

@@ -22,6 +22,7 @@ RISK_TIERS: tuple[str, ...] = get_args(RiskTier)  # the laxest first
 # By what a value is laxer: a maximum when it is larger, a step when it stands earlier, and every other when it is less.
 MAXIMA = {"data.max_missing_fraction", "data.max_duplicates", "drift.share", "drift.threshold"}
 STEPS = {"data.extra_columns": ("allow", "forbid"), "drift.on_drift": ("alert", "fail")}
+UNIONS = {"evaluators", "stack"}  # each section adds to what stands before it
 # The team's choice and no limit: how long a run may be silent, how a distance is measured.
 CHOICES = {"lost_after_minutes", "drift.method"}
 
@@ -54,6 +55,7 @@ class EffectivePolicy(_Frozen):
     metrics: MetricBounds
     approvals: int
     evaluators: tuple[str, ...]
+    stack: tuple[str, ...] = ()  # what was recorded before it was a rule has none
     lease_seconds: int
     lost_after_minutes: int
     sources: dict[str, str]
@@ -146,7 +148,7 @@ def _baseline_values(environment: str, risk_tier: str, problem: str) -> dict[str
     baseline = _baseline()
     approvals = baseline["approvals"][risk_tier] if environment == "production" else 0
     metrics = {"min": baseline["metrics"][problem][environment]}
-    return _flat(baseline["every"] | {"metrics": metrics, "approvals": approvals, "evaluators": []})
+    return _flat(baseline["every"] | {"metrics": metrics, "approvals": approvals, "evaluators": [], "stack": []})
 
 
 class _Merge:
@@ -162,7 +164,7 @@ class _Merge:
         plain = asked.model_dump(exclude_unset=True, exclude_none=True, exclude={"data": {"columns"}})
         for key, value in _flat(plain).items():
             held = self.values.get(key)
-            if key == "evaluators":
+            if key in UNIONS:
                 self._set(key, sorted({*self.values[key], *value}))
             elif held is not None and _laxer(key, value, held):
                 message = f"{section}.{key} = {value} is laxer than {held} ({self.sources[key]})"
