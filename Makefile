@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONDONTWRITEBYTECODE PYTHONPATH
 
-.PHONY: env node test lint bench mutants demo clean
+.PHONY: env node providers test lint bench mutants demo clean
 
 # The tests run against the installed wheel, never the working tree: a gate is known by the distribution it comes from.
 env: $(UV)
@@ -18,6 +18,16 @@ build/node/node_modules/.package-lock.json: tests/ci/package.json tests/ci/packa
 	@mkdir -p build/node
 	@cp tests/ci/package.json tests/ci/package-lock.json build/node
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --prefix build/node --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+# The published schemas of the clouds' Terraform providers, from which the tests build stand-ins for them.
+providers: env build/providers/fetched
+
+build/providers/fetched: tests/terraform/packages.sha512
+	@mkdir -p build/providers
+	@sed -E 's|.*  cdktf-(provider-[a-z]+)-([0-9.]+)\.tgz|@cdktf/\1@\2|' $< \
+		| (cd build/providers && PATH="$(CURDIR)/.venv/bin:$$PATH" xargs npm pack --silent >/dev/null)
+	@cd build/providers && sha512sum --check --quiet "$(CURDIR)/$<"
 	@touch $@
 
 # One test process a core, each with a ZenML store of its own.

@@ -32,7 +32,7 @@ def program(name: str) -> str:
     """Return the path of an installed program, or skip the test by its name."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed; .ci/run installs it")
+        pytest.skip(f"{name} is not installed; .ci/run says where it comes from")
     return found
 
 

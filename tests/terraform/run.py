@@ -1,0 +1,119 @@
+"""Run Terraform with providers that have a schema and nothing else.
+
+    PYTHONPATH=tests .venv/bin/python -m terraform.run cloud=gcp orchestrator=kubernetes
+    PYTHONPATH=tests .venv/bin/python -m terraform.run FOLDER
+
+runs `terraform fmt`, and in each root `init`, `validate` and `test`, over what the template renders for these answers,
+or over a copy of a folder, and shows what Terraform finds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.rendering import render
+from support.servers import program
+from terraform.providers import serving
+from terraform.schemas import provider_schema
+
+ADDRESSES = {
+    "google": "registry.terraform.io/hashicorp/google",
+    "aws": "registry.terraform.io/hashicorp/aws",
+    "azurerm": "registry.terraform.io/hashicorp/azurerm",
+    "zenml": "registry.terraform.io/zenml-io/zenml",
+}
+PROVIDERS = re.compile(r'source\s*=\s*"(?:[\w.]+/)?[\w-]+/(\w+)"')
+TYPES = re.compile(r'^\s*(resource|data)\s+"([a-z0-9]+)_(\w+)"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command of Terraform's ended with."""
+
+    code: int
+    output: str
+
+
+class Terraform:
+    """Terraform, started with the providers that some code uses."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._program, self._environment = program("terraform"), environment
+
+    def __call__(self, folder: Path, *arguments: str) -> Done:
+        """Run ``terraform`` in a folder."""
+        done = subprocess.run(
+            [self._program, *arguments],
+            cwd=folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            check=False,
+        )
+        return Done(done.returncode, done.stdout)
+
+
+@contextmanager
+def terraform_for(*folders: Path) -> Iterator[Terraform]:
+    """Yield Terraform with the providers, and of them the types, that the code below these folders uses."""
+    code = "\n".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.tf"))
+    used: dict[str, dict[str, set[str]]] = {
+        name: {"resource": set(), "data": set()} for name in PROVIDERS.findall(code) if name in ADDRESSES
+    }
+    for kind, provider, name in TYPES.findall(code):
+        if provider in used:
+            used[provider][kind].add(f"{provider}_{name}")
+    schemas = {
+        ADDRESSES[provider]: provider_schema(provider, types["resource"], types["data"])
+        for provider, types in used.items()
+    }
+    with serving(schemas) as environment:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+        yield Terraform({**inherited, **environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"})
+
+
+def roots(code: Path) -> list[Path]:
+    """Return the folders in which Terraform is run, of the code of a project; a folder without them is one itself."""
+    return [path for path in (code / "bootstrap", *sorted(code.glob("environments/*/*"))) if path.is_dir()] or [code]
+
+
+def findings(terraform: Terraform, code: Path) -> Iterator[str]:
+    """Yield what Terraform finds wrong in a copy of some code, in which it leaves its working files."""
+    if (formatted := terraform(code, "fmt", "-check", "-diff", "-recursive", "-no-color")).code:
+        yield formatted.output
+    for root in roots(code):
+        for command in (("init", "-backend=false"), ("validate",), ("test",)):
+            if (done := terraform(root, *command, "-no-color")).code:
+                yield f"terraform {command[0]} in {root.relative_to(code)}:\n{done.output}"
+                break
+
+
+def main(arguments: list[str]) -> str | None:
+    """Return what Terraform finds wrong, if anything."""
+    if not all("=" in argument for argument in arguments):
+        (source,) = map(Path, arguments)
+    else:
+        source = render(**dict(argument.split("=", 1) for argument in arguments)) / "governance/stacks/terraform"
+    if not any(source.rglob("*.tf")):
+        return f"no Terraform code in {source}"
+    with tempfile.TemporaryDirectory() as folder, terraform_for(source) as terraform:
+        copy = Path(shutil.copytree(source, Path(folder) / "terraform", ignore=shutil.ignore_patterns(".terraform*")))
+        found = "\n".join(findings(terraform, copy))
+        names = ", ".join(str(root.relative_to(copy)) for root in roots(copy))
+    print(found or f"Terraform holds these to be valid, and their tests pass: {names}")
+    return "findings" if found else None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
