@@ -43,6 +43,7 @@ VERBS: tuple[str, ...] = (
     "check",
     "ci",
     "drift",
+    "image",
     "ledger",
     "lifecycle",
     "model",

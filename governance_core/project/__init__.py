@@ -21,6 +21,7 @@ from governance_core.project.repository import (
     is_on_branch,
     lock_digest,
     overtaken_on,
+    remote_url,
     repository_state,
     worktree,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "load_project",
     "lock_digest",
     "overtaken_on",
+    "remote_url",
     "render_governed",
     "repository_state",
     "template_state",

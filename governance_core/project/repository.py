@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -117,6 +118,12 @@ def git_email(root: Path) -> str | None:
     """Return git's ``user.email`` as it holds in ``root``; None where none is configured."""
     found = _run(root, "config", "user.email")
     return found.stdout.strip() or None
+
+
+def remote_url(root: Path) -> str | None:
+    """Return the address of the remote ``origin`` without user name and password; None where there is none."""
+    found = _run(root, "remote", "get-url", "origin").stdout.strip()
+    return re.sub(r"(?<=://)[^/@]*@", "", found) or None
 
 
 def lock_digest(root: Path) -> str | None:

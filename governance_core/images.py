@@ -1,0 +1,225 @@
+"""The verb `image build`: the packages of uv.lock in a container image, pushed to a stack's registry and recorded."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zenml.client import Client
+from zenml.container_registries import BaseContainerRegistry
+
+from governance_core.core import GovernanceError, Refused, UsageError, Violation
+from governance_core.lifecycle.running import enter
+from governance_core.project import Project, load_project, lock_digest, remote_url, repository_state
+from governance_core.registry.actors import current_actor
+from governance_core.registry.images import Image, newest_image, record_image
+
+Say = Callable[[str], None]  # takes a line for people while something long goes on
+
+DOCKERFILE = "governance/docker/Dockerfile"
+BASE = re.compile(r"^ARG PYTHON_IMAGE=(\S+)$", re.MULTILINE)
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+STDERR = 2  # what a builder prints is no answer of ours
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The image of the lock, and what was done, in a line for people."""
+
+    said: str
+    image: Image
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON."""
+        return {"said": self.said, "image": self.image.as_dict()}
+
+
+def build(root: Path, environment: str, say: Say, *, unless_built: bool = False) -> Outcome:
+    """Build the image of what is checked out, push it to the registry of an environment's stack, and record it.
+
+    Args:
+        root: the project's folder.
+        environment: local, staging or production.
+        say: is told what was done, while more is to come.
+        unless_built: do nothing where an image of this lock is recorded that may run in the environment.
+
+    Raises:
+        UsageError: if the stack has no container registry, no builder runs, or there is no lock or Dockerfile.
+        Refused: if the working tree is not clean, or the lock does not fit the project's dependencies.
+        GovernanceError: if the base cannot be pulled, or building or pushing failed; nothing is recorded then.
+    """
+    enter(environment, root)
+    project, lock = load_project(root), lock_digest(root)
+    if lock is None:
+        raise UsageError(f"{root / 'uv.lock'} does not exist; run `make setup` and commit it")
+    if unless_built and (built := newest_image(project.project_slug, lock, environment)):
+        return Outcome(f"{built.image} holds this lock; nothing was done", built)
+    registry = _registry(environment)
+    base = _base(root)
+    _require_committed(root)
+    builder = _builder()
+    digest = builder.pull(base)
+    say(f"{base} is {digest}")
+    state = repository_state(root)
+    now = datetime.now(UTC)
+    repository = f"{registry.config.uri}/{project.project_slug}"
+    name = f"{repository}:{now:%Y%m%dT%H%M%SZ}-{state.commit}"
+    values = {
+        "PYTHON_DIGEST": digest,
+        "CREATED": now.isoformat(timespec="seconds"),
+        "LOCK": lock,
+        "REVISION": state.commit or "",
+        "SOURCE": remote_url(root) or "",
+    }
+    builder.build(root, name, values, [*_secrets(), *_contexts(project)])
+    if credentials := registry.credentials:
+        builder.log_in(registry.config.uri.partition("/")[0], *credentials)
+    pushed = f"{repository}@{builder.push(name)}"
+    image = Image(
+        image=pushed,
+        environment=environment,
+        base=f"{base}@{digest}",
+        lock=lock,
+        commit=state.commit or "",
+        tree=state.tree or "",
+        actor=current_actor(root).as_dict(),
+    )
+    record_image(project.project_slug, image)
+    return Outcome(f"{pushed} was built from commit {image.commit[:12]} and recorded", image)
+
+
+def _registry(environment: str) -> BaseContainerRegistry:
+    registry = Client().active_stack.container_registry
+    if registry is None:
+        raise UsageError(
+            f"stack {Client().active_stack_model.name}, which {environment} runs on, has no container registry; "
+            "images are pushed to one: name a stack that has it, or add one"
+        )
+    return registry
+
+
+def _base(root: Path) -> str:
+    dockerfile = root / DOCKERFILE
+    found = BASE.search(dockerfile.read_text(encoding="utf-8")) if dockerfile.is_file() else None
+    if found is None:
+        raise UsageError(f"{dockerfile} does not exist, or names no PYTHON_IMAGE; `governance check --fix` writes it")
+    return found[1]
+
+
+def _require_committed(root: Path) -> None:
+    violations = []
+    if not repository_state(root).clean:
+        violations.append(
+            Violation("dirty-tree", "the working tree has changes that no commit holds; commit them first")
+        )
+    uv = shutil.which("uv") or shutil.which("uv", path=str(root / "build/uv/bin"))
+    if uv is None:
+        raise UsageError("uv is not on PATH, and tells whether uv.lock fits; `make setup` fetches it")
+    checked = subprocess.run([uv, "lock", "--check"], cwd=root, capture_output=True, text=True, check=False)
+    if checked.returncode:
+        reason = checked.stderr.strip().splitlines()[-1:] or [""]
+        violations.append(
+            Violation("lock-outdated", f"`uv lock --check` says: {reason[0]}; run `uv lock` and commit it")
+        )
+    if violations:
+        raise Refused("building an image of what is checked out", violations)
+
+
+def _secrets() -> Iterator[str]:
+    """Yield the option that lends the build the user's netrc, where there is one: no layer keeps it."""
+    path = Path.home() / ".netrc"
+    if path.is_file():
+        yield f"--secret=id=netrc,src={path}"
+
+
+def _contexts(project: Project) -> Iterator[str]:
+    if project.governance_source == "path":
+        yield f"--build-context=platform={project.governance_location}"
+
+
+class _Docker:
+    """Docker, of which only the daemon can build."""
+
+    program = "docker"
+
+    def pull(self, image: str) -> str:
+        """Pull an image and return its digest."""
+        return _digest(_run("docker", "pull", image))
+
+    def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
+        """Build the project's Dockerfile."""
+        _show("docker", "build", *_arguments(root, name, values, options))
+
+    def log_in(self, host: str, user: str, password: str) -> None:
+        """Log in to a registry."""
+        _run("docker", "login", "--username", user, "--password-stdin", host, stdin=password)
+
+    def push(self, name: str) -> str:
+        """Push an image and return its digest."""
+        return _digest(_run("docker", "push", name))
+
+
+class _Buildah:
+    """Buildah, which needs no daemon."""
+
+    program = "buildah"
+
+    def pull(self, image: str) -> str:
+        """Pull an image and return its digest."""
+        _run("buildah", "pull", "--quiet", "--policy", "always", image)
+        return _digest(_run("buildah", "inspect", "--type", "image", "--format", "{{.FromImageDigest}}", image))
+
+    def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
+        """Build the project's Dockerfile."""
+        _show("buildah", "build", *_arguments(root, name, values, options))
+
+    def log_in(self, host: str, user: str, password: str) -> None:
+        """Log in to a registry."""
+        _run("buildah", "login", "--username", user, "--password-stdin", host, stdin=password)
+
+    def push(self, name: str) -> str:
+        """Push an image and return its digest."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "digest")
+            _run("buildah", "push", "--quiet", "--digestfile", str(file), name)
+            return _digest(file.read_text(encoding="utf-8"))
+
+
+def _builder() -> _Docker | _Buildah:
+    if shutil.which("docker") and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        return _Docker()
+    if shutil.which("buildah"):
+        return _Buildah()
+    raise UsageError("nothing here can build an image: start Docker, or install buildah")
+
+
+def _arguments(root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> list[str]:
+    given = [f"--build-arg={argument}={value}" for argument, value in values.items()]
+    return ["--file", str(root / DOCKERFILE), "--tag", name, *given, *options, str(root)]
+
+
+def _digest(said: str) -> str:
+    found = DIGEST.findall(said)
+    if not found:
+        raise GovernanceError(f"the builder named no digest, but said: {said.strip()[-300:]}")
+    return str(found[-1])
+
+
+def _run(*command: str, stdin: str | None = None) -> str:
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise GovernanceError(f"`{' '.join(command[:2])}` failed, and nothing was recorded: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _show(*command: str) -> None:
+    done = subprocess.run(command, stdout=STDERR, check=False)
+    if done.returncode:
+        raise GovernanceError(f"`{' '.join(command[:2])}` failed, and nothing was recorded; what it says stands above")

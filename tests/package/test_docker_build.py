@@ -1,0 +1,163 @@
+"""`governance image build` with a builder that does as it is told: what is asked of it, and what is recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from support.command_line import Governance
+from support.scratch import Scratch
+from support.trained import journal
+from zenml.client import Client
+from zenml.enums import StackComponentType as Kind
+
+from governance_core.core import file_digest
+from governance_core.lifecycle.history import summary
+
+BASE, PUSHED = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
+# Writes each call with its standard input to a file, and fails at the word that the file `fails` holds.
+DOCKER = f"""#!/bin/sh
+cd "$(dirname "$0")"
+echo "$*" >> calls
+case "$1" in
+  login) cat >> passwords ;;
+  pull) echo "Digest: {BASE}" ;;
+  push) echo "latest: digest: {PUSHED} size: 1" ;;
+esac
+[ "$1" != "$(cat fails 2>/dev/null)" ] || {{ echo "denied" >&2; exit 1; }}
+"""
+
+
+class Docker:
+    """A folder on the path with a `docker` of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def calls(self) -> list[str]:
+        """What it was called with."""
+        written = self.folder / "calls"
+        return written.read_text().splitlines() if written.exists() else []
+
+    def fails_at(self, word: str) -> None:
+        """Let a command fail from now on."""
+        (self.folder / "fails").write_text(word)
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
+    """Return a builder that is found before any other."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, text in {"docker": DOCKER, "uv": "#!/bin/sh\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), os.environ["PATH"]]))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Docker(folder)
+
+
+@pytest.fixture
+def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a project with a lock, whose stack for staging and production has a container registry."""
+    client, name = Client(), f"pushing-{uuid4().hex[:8]}"
+    registry = client.create_stack_component(name, "default", Kind.CONTAINER_REGISTRY, {"uri": "registry.test/team"})
+    active = client.active_stack_model.components
+    components = {kind: active[kind][0].id for kind in (Kind.ORCHESTRATOR, Kind.ARTIFACT_STORE)}
+    client.create_stack(name, components | {Kind.CONTAINER_REGISTRY: registry.id})
+    for variable in ("ZENML_STAGING_STACK", "ZENML_PRODUCTION_STACK"):
+        monkeypatch.setenv(variable, name)
+    monkeypatch.setenv("ZENML_ACTIVE_STACK_ID", "")
+    monkeypatch.chdir(scratch.root)
+    for environment in ("local", "staging", "production"):
+        scratch.write(f"configs/{environment}.yaml", "")
+    scratch.write("uv.lock", "locked\n")
+    scratch.git("remote", "add", "origin", "https://user:secret@git.test/team/project.git")
+    scratch.commit()
+    return scratch
+
+
+def test_an_image_is_built_from_the_locked_files_pushed_and_recorded(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    code, out, err = governance("image", "build", "--environment", "production", "--json")
+    assert code == 0, err
+    event = journal(project)[-1]
+    repository = f"registry.test/team/{project.project.project_slug}"
+    base = "docker.io/library/python:3.11.14-slim-bookworm"
+    assert json.loads(out)["image"] == event.body
+    assert event.kind == "image"
+    assert dict(event.body) == {
+        "image": f"{repository}@{PUSHED}",
+        "environment": "production",
+        "base": f"{base}@{BASE}",
+        "lock": file_digest(project.root / "uv.lock"),
+        "commit": project.git("rev-parse", "HEAD"),
+        "tree": project.git("rev-parse", "HEAD^{tree}"),
+        "actor": event.body["actor"],
+    }
+    said = f"image {repository}@{PUSHED} for production by trainer@example.com (unverified)"
+    assert summary(event).endswith(said)
+    _, pull, build, push = docker.calls
+    assert pull == f"pull {base}"
+    assert push.startswith(f"push {repository}:")
+    assert f"--build-arg=PYTHON_DIGEST={BASE} " in build
+    assert "--build-arg=SOURCE=https://git.test/team/project.git " in build, "without the password"
+
+
+def test_a_failed_push_records_nothing(project: Scratch, docker: Docker, governance: Governance) -> None:
+    docker.fails_at("push")
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, journal(project)) == (1, [])
+    assert "`docker push` failed, and nothing was recorded: denied" in err
+
+
+def test_an_image_is_built_again_unless_one_of_the_lock_may_run(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    arguments = ("image", "build", "--unless-built", "--environment")
+    assert governance(*arguments, "staging")[0] == 0
+    calls = docker.calls
+    assert governance(*arguments, "staging")[1].endswith("holds this lock; nothing was done\n")
+    assert docker.calls == calls
+    assert governance(*arguments, "production")[0] == 0, "what was built for staging does not run in production"
+    assert [event.body["environment"] for event in journal(project)] == ["staging", "production"]
+
+
+def test_what_no_commit_holds_or_the_lock_does_not_fit_is_not_built(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    project.write("notes.txt", "new")
+    (docker.folder / "uv").write_text("#!/bin/sh\necho 'The lockfile needs to be updated' >&2\nexit 1\n")
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, docker.calls, journal(project)) == (3, [], [])
+    assert "dirty-tree: the working tree has changes that no commit holds" in err
+    assert "lock-outdated: `uv lock --check` says: The lockfile needs to be updated; run `uv lock`" in err
+
+
+@pytest.mark.usefixtures("docker")
+def test_what_is_missing_is_named(project: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = governance("image", "build", "--environment", "local")
+    assert (code, "stack default, which local runs on, has no container registry" in err) == (2, True)
+    (project.root / "uv.lock").unlink()
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, f"{project.root / 'uv.lock'} does not exist; run `make setup`" in err) == (2, True)
+    del monkeypatch
+
+
+def test_credentials_of_the_registry_are_no_argument(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zenml.container_registries import DefaultContainerRegistryFlavor
+
+    registry = DefaultContainerRegistryFlavor().implementation_class
+    monkeypatch.setattr(registry, "credentials", property(lambda _: ("robot", "pass-word")))
+    assert governance("image", "build", "--environment", "staging")[0] == 0
+    assert "login --username robot --password-stdin registry.test" in docker.calls
+    assert (docker.folder / "passwords").read_text() == "pass-word"
+    assert "pass-word" not in "".join(docker.calls)
+    del project
