@@ -52,6 +52,7 @@ VERBS: tuple[str, ...] = (
     "report",
     "retention",
     "runs",
+    "secrets",
     "snapshot",
     "stack",
 )

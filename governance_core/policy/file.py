@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from governance_core.core import UsageError, impossibility, read_yaml
 from governance_core.core.rules import STRICT, ColumnRules, DriftMethod, Share
 
 GOVERNANCE_FILE = "governance.yaml"
+Contents = TypeVar("Contents", bound=BaseModel)
 
 
 def _possible(limits: Any) -> Any:
@@ -41,11 +42,26 @@ ComponentType = Literal[
     "sandbox",
     "step_operator",
 ]
+
+
+def _is_free(name: str) -> str:
+    if name == "name":
+        raise ValueError("ZenML keeps `name` for itself")
+    return name
+
+
+# A reference of ZenML's is {{name.key}}, a key is an identifier, and both must be told apart in names of variables.
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$"), AfterValidator(_is_free)]
+SecretKey = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$"), AfterValidator(_is_free)]
+Line = Annotated[str, Field(pattern=r"^\S.*$", max_length=200)]
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 
 
 class _Strict(BaseModel):
     model_config = STRICT
+
+
+UNSHOWN = STRICT | ConfigDict(hide_input_in_errors=True)  # of files in which somebody may have written a secret's value
 
 
 class DataSection(_Strict):
@@ -85,6 +101,7 @@ class Section(_Strict):
     stack: list[ComponentType] = []
     lease_seconds: int | None = Field(default=None, ge=1)
     lost_after_minutes: int | None = Field(default=None, ge=1)
+    secret_max_age_days: int | None = Field(default=None, ge=1)
 
 
 class PolicySections(_Strict):
@@ -96,11 +113,29 @@ class PolicySections(_Strict):
     production: Section = Section()
 
 
+class SecretSection(_Strict):
+    """The keys of a ZenML secret, and what uses it; a value stands in no file."""
+
+    keys: list[SecretKey] = Field(min_length=1)
+    used_by: list[Line] = Field(min_length=1)
+
+
+class SecretsFile(_Strict):
+    """The contents of governance/secrets.yaml: what the platform's components use."""
+
+    model_config = UNSHOWN
+
+    secrets: dict[SecretName, SecretSection] = {}
+
+
 class GovernanceFile(_Strict):
     """The contents of governance.yaml; where ``personal_data`` is true, nothing shows values of data frames."""
 
+    model_config = UNSHOWN
+
     personal_data: bool = True
     policy: PolicySections = PolicySections()
+    secrets: dict[SecretName, SecretSection] = {}
 
 
 def load_governance_file(path: Path) -> GovernanceFile:
@@ -109,25 +144,39 @@ def load_governance_file(path: Path) -> GovernanceFile:
     Raises:
         UsageError: if it cannot be read or holds what it may not; names the file, each key and what is allowed.
     """
+    return _loaded(GovernanceFile, path)
+
+
+def load_secrets_file(path: Path) -> dict[str, SecretSection]:
+    """Read and validate a governance/secrets.yaml.
+
+    Raises:
+        UsageError: as above.
+    """
+    return _loaded(SecretsFile, path).secrets
+
+
+def _loaded(model: type[Contents], path: Path) -> Contents:
     try:
-        return GovernanceFile.model_validate(read_yaml(path) or {})
+        return model.model_validate(read_yaml(path) or {})
     except ValidationError as error:
-        problems = "".join(f"\n  - {_explained(problem)}" for problem in error.errors())
+        problems = "".join(f"\n  - {_explained(model, problem)}" for problem in error.errors())
         raise UsageError(f"{path} is not valid:{problems}") from error
 
 
-def _explained(problem: ErrorDetails) -> str:
+def _explained(model: type[BaseModel], problem: ErrorDetails) -> str:
     keys = [str(key) for key in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        return f"{'.'.join(keys)}: unknown key; allowed here: {', '.join(_allowed(keys[:-1]))}"
+        return f"{'.'.join(keys)}: unknown key; allowed here: {', '.join(_allowed(model, keys[:-1]))}"
     where = ".".join(keys) or "the file"
     if problem["type"] == "value_error":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
+    if keys[:1] == ["secrets"]:  # somebody may have written a value there
+        return f"{where}: {problem['msg']}; what stands there is not shown"
     return f"{where}: {problem['msg']}, not {problem['input']!r}"
 
 
-def _allowed(keys: list[str]) -> list[str]:
-    model: Any = GovernanceFile
+def _allowed(model: Any, keys: list[str]) -> list[str]:
     for key in keys:  # a column's name leads from the mapping to the rules of a column
         model = model.model_fields[key].annotation if hasattr(model, "model_fields") else get_args(model)[1]
     return list(model.model_fields)

@@ -20,7 +20,7 @@ ENVIRONMENTS: tuple[str, ...] = get_args(Environment)
 RISK_TIERS: tuple[str, ...] = get_args(RiskTier)  # the laxest first
 
 # By what a value is laxer: a maximum when it is larger, a step when it stands earlier, and every other when it is less.
-MAXIMA = {"data.max_missing_fraction", "data.max_duplicates", "drift.share", "drift.threshold"}
+MAXIMA = {"data.max_missing_fraction", "data.max_duplicates", "drift.share", "drift.threshold", "secret_max_age_days"}
 STEPS = {"data.extra_columns": ("allow", "forbid"), "drift.on_drift": ("alert", "fail")}
 UNIONS = {"evaluators", "stack"}  # each section adds to what stands before it
 # The team's choice and no limit: how long a run may be silent, how a distance is measured.
@@ -58,6 +58,7 @@ class EffectivePolicy(_Frozen):
     stack: tuple[str, ...] = ()  # what was recorded before it was a rule has none
     lease_seconds: int
     lost_after_minutes: int
+    secret_max_age_days: int
     sources: dict[str, str]
 
     @property

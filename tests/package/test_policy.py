@@ -245,7 +245,7 @@ def test_a_valid_file_is_read(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("policies: {}", "policies: unknown key; allowed here: personal_data, policy"),
+        ("policies: {}", "policies: unknown key; allowed here: personal_data, policy, secrets"),
         ("policy: {prod: {}}", "policy.prod: unknown key; allowed here: every, local, staging, production"),
         ("policy: {every: {data: {rows: 1}}}", "policy.every.data.rows: unknown key; allowed here: min_rows, max_miss"),
         (

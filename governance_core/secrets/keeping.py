@@ -1,0 +1,287 @@
+"""The verbs `secrets plan`, `apply` and `rotate`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from governance_core.core import GovernanceError, Refused, UsageError, Violation, one_line
+from governance_core.policy import GOVERNANCE_FILE, effective, load_governance_file
+from governance_core.project import load_project
+from governance_core.registry.actors import Actor, current_actor
+from governance_core.registry.chains import journal
+from governance_core.registry.connection import explained
+from governance_core.secrets import store
+from governance_core.secrets.declared import Declared, declared_secrets, given_value, place
+
+Write = Callable[[Mapping[str, SecretStr]], UUID]  # returns the id of the secret
+SECRET = "secret"  # the kind of event
+MOST_BYTES = 64 * 1024  # of all keys and values of one secret: ZenML's SQL store takes no more
+
+
+@dataclass(frozen=True)
+class State:
+    """A declared secret as it is in ZenML.
+
+    ``stored`` is None where there is none, ``missing`` are the keys that it lacks, ``age`` is since its last change,
+    and ``private`` says that whoever asks has one of this name for themselves, which no pipeline of others sees.
+    """
+
+    declared: Declared
+    stored: store.Stored | None
+    missing: tuple[str, ...]
+    age: timedelta | None
+    private: bool
+    max_age_days: int
+
+    @property
+    def too_old(self) -> bool:
+        """Tell whether it is older than the policy allows."""
+        return self.age is not None and self.age > timedelta(days=self.max_age_days)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the state as JSON."""
+        return {
+            "name": self.declared.name,
+            "keys": list(self.declared.keys),
+            "used_by": list(self.declared.used_by),
+            "declared_in": self.declared.source,
+            "exists": self.stored is not None,
+            "missing_keys": list(self.missing),
+            "age_days": self.age.days if self.age else None,
+            "too_old": self.too_old,
+        }
+
+    def __str__(self) -> str:
+        name, keys = self.declared.name, ", ".join(self.declared.keys)
+        used = f"used by {'; '.join(self.declared.used_by)}"
+        if self.stored is None:
+            hidden = "; yours of this name is private, and no pipeline of others sees it" if self.private else ""
+            return f"missing  {name} ({keys}): {used}{hidden}"
+        days = f"{self.age.days if self.age else 0} days old"
+        if self.missing:
+            return f"missing  {name} lacks {', '.join(self.missing)}: {used}; {days}"
+        if self.too_old:
+            return f"old      {name} ({keys}): {used}; {days}, and the policy allows {self.max_age_days}: rotate it"
+        return f"there    {name} ({keys}): {used}; {days}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is declared against what is there; ``undeclared`` are the names of the others, which are left alone."""
+
+    states: tuple[State, ...]
+    undeclared: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[State, ...]:
+        """What is declared and not there, wholly or in part."""
+        return tuple(state for state in self.states if state.missing)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON."""
+        return {"secrets": [state.as_dict() for state in self.states], "undeclared": list(self.undeclared)}
+
+    def __str__(self) -> str:
+        others = f"note: nobody declares {', '.join(self.undeclared)}; left alone" if self.undeclared else ""
+        return "\n".join(filter(None, [*map(str, self.states), others])) or "no secret is declared"
+
+
+@dataclass
+class Applied:
+    """What was done, with names and keys, and which values were not given, by where they would have been."""
+
+    done: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"done": self.done, "kept": self.kept, "lacking": self.lacking}
+
+    def __str__(self) -> str:
+        lines = [*map(_said, self.done), *(f"kept {name}" for name in self.kept)]
+        lines += [f"not touched {name}: no value in {' and '.join(places)}" for name, places in self.lacking.items()]
+        return "\n".join(lines) or "no secret is declared"
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """What was replaced, and what uses it."""
+
+    done: Mapping[str, Any]
+    used_by: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**self.done, "used_by": list(self.used_by)}
+
+    def __str__(self) -> str:
+        return "\n".join([_said(self.done), *(f"tell: {user}" for user in self.used_by)])
+
+
+def plan(root: Path) -> Plan:
+    """Hold what the project declares against the secrets in ZenML.
+
+    Raises:
+        UsageError: if a file of the project cannot be read, or this account may not see the secrets.
+        Refused: if governance.yaml is laxer than the baseline.
+    """
+    declared = declared_secrets(root)
+    public, private = store.stored_secrets()
+    project = load_project(root)
+    policy = effective("production", project.risk_tier, load_governance_file(root / GOVERNANCE_FILE), project.problem)
+    states = tuple(_state(secret, public, private, policy.secret_max_age_days) for secret in declared.values())
+    return Plan(states, tuple(sorted(public.keys() - declared.keys())))
+
+
+def apply(root: Path, folder: Path | None) -> Applied:
+    """Create what is declared and missing, with the values that are given; keep every value that is there.
+
+    A secret with a missing value that is not given is not touched; the others are made.
+
+    Args:
+        root: the project's folder.
+        folder: whose files ``name.key`` hold the values; None where the variables ``SECRET_<NAME>_<KEY>`` do.
+
+    Raises:
+        UsageError: if a file cannot be read, a value is too large, nobody can be named, or the account has no right.
+        Conflict: if somebody else made a secret first; says what was done before.
+        GovernanceError: if ZenML does not take a secret or an event; says what was done before.
+    """
+    _require(folder)
+    planned, writer = plan(root), _Writer(load_project(root).project_slug, current_actor(root))
+    applied = Applied(writer.done)
+    given = [_given(state.declared, state.missing, folder) for state in planned.states]  # before anything is changed
+    for state, values in zip(planned.states, given, strict=True):
+        name, stored = state.declared.name, state.stored
+        if not state.missing:
+            applied.kept.append(name)
+        elif lacking := [place(name, key, folder) for key in state.missing if key not in values]:
+            applied.lacking[name] = lacking
+        elif stored:
+            writer.change(name, "extended", values, partial(store.write, stored))
+        else:
+            writer.change(name, "created", values, partial(store.create, name))
+    return applied
+
+
+def rotate(root: Path, name: str, keys: Sequence[str], folder: Path | None) -> Rotated:
+    """Replace values of one secret by others, all of them or none.
+
+    Args:
+        root: the project's folder.
+        name: of a declared secret.
+        keys: some of its declared keys; all of them where there is none.
+        folder: as for `apply`.
+
+    Raises:
+        UsageError: if secret or key is not declared or does not exist, or the account may not read or write it.
+        Refused: if a value is not given, or is the one that is there.
+        GovernanceError: if ZenML does not take the values or the event; says what was done before.
+    """
+    _require(folder)
+    secret, wanted = _wanted(declared_secrets(root), name, keys)
+    stored, old = _replaceable(name, wanted)
+    new = _given(secret, wanted, folder)
+    unset = [
+        Violation("no-value", f"{place(name, key, folder)} is not there or blank") for key in wanted if key not in new
+    ]
+    same = [Violation("same-value", f"{name}.{key} has this value already") for key in new if new[key] == old[key]]
+    if unset or same:
+        raise Refused(f"rotating {name}", unset + same)
+    writer = _Writer(load_project(root).project_slug, current_actor(root))
+    writer.change(name, "rotated", new, partial(store.write, stored))
+    return Rotated(writer.done[0], secret.used_by)
+
+
+def _wanted(declared: Mapping[str, Declared], name: str, keys: Sequence[str]) -> tuple[Declared, tuple[str, ...]]:
+    if name not in declared:
+        raise UsageError(f"no secret of this name is declared; there are: {', '.join(declared) or 'none'}")
+    secret = declared[name]
+    if not set(keys) <= set(secret.keys):  # what was given instead is not repeated: it may be KEY=VALUE
+        raise UsageError(f"the keys of {name} are: {', '.join(secret.keys)}")
+    return secret, tuple(dict.fromkeys(keys)) or secret.keys
+
+
+def _replaceable(name: str, keys: Sequence[str]) -> tuple[store.Stored, dict[str, SecretStr | None]]:
+    stored = store.stored_secrets()[0].get(name)
+    if stored is None:
+        raise UsageError(f"there is no secret {name} to rotate; `governance secrets apply` makes it")
+    old = store.values_of(stored)
+    if missing := [key for key in keys if key not in old]:
+        raise UsageError(
+            f"{name} has no {', '.join(missing)} to rotate; `governance secrets apply` adds what is missing"
+        )
+    if unread := [key for key in keys if old[key] is None]:
+        raise UsageError(
+            f"cannot rotate {name}: this account may not read {', '.join(unread)}, so nothing says that the new value "
+            "is another one; `governance access` says who may"
+        )
+    return stored, old
+
+
+def _state(secret: Declared, public: Mapping[str, store.Stored], private: set[str], max_age_days: int) -> State:
+    stored = public.get(secret.name)
+    there = store.values_of(stored) if stored else {}
+    missing = tuple(key for key in secret.keys if key not in there)
+    age = _now() - stored.changed if stored else None
+    return State(secret, stored, missing, age, secret.name in private, max_age_days)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _require(folder: Path | None) -> None:
+    if folder and not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}, which --from names")
+
+
+def _given(secret: Declared, keys: Sequence[str], folder: Path | None) -> dict[str, SecretStr]:
+    found = {key: given_value(secret.name, key, folder, os.environ) for key in keys}
+    values = {key: value for key, value in found.items() if value}
+    size = sum(len(key) + len(value.get_secret_value().encode()) for key, value in values.items())
+    if size > MOST_BYTES:
+        raise UsageError(
+            f"the values of {secret.name} have {size} bytes, and ZenML keeps {MOST_BYTES}; nothing was done"
+        )
+    return values
+
+
+@dataclass
+class _Writer:
+    """Writes values to ZenML and then the change to the journal; an error says what was done before it."""
+
+    slug: str
+    actor: Actor
+    done: list[dict[str, Any]] = field(default_factory=list)
+
+    def change(self, name: str, change: str, values: Mapping[str, SecretStr], write: Write) -> None:
+        try:
+            secret_id = write(values)
+            self.done.append({"name": name, "change": change, "keys": list(values)})
+            self._record(self.done[-1] | {"secret": str(secret_id), "actor": self.actor.as_dict()})
+        except GovernanceError as error:
+            if not self.done:
+                raise
+            raise type(error)("\n".join([str(error), "done before:", *map(_said, self.done)])) from error
+
+    def _record(self, body: Mapping[str, Any]) -> None:
+        try:
+            journal(self.slug).record(SECRET, body)
+        except Exception as error:
+            reason = explained(error) or one_line(error)
+            raise GovernanceError(f"the journal does not hold the last change: {reason}") from error
+
+
+def _said(change: Mapping[str, Any]) -> str:
+    return f"{change['change']} {change['name']} ({', '.join(change['keys'])})"
