@@ -1,0 +1,6 @@
+# The bucket that the bootstrap made stands in gcs.tfbackend.
+terraform {
+  backend "gcs" {
+    prefix = "stack"
+  }
+}

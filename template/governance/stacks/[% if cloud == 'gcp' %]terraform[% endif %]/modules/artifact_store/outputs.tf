@@ -1,0 +1,13 @@
+output "bucket" {
+  description = "Name of the bucket."
+  value       = google_storage_bucket.this.name
+}
+
+output "component" {
+  description = "ZenML component: flavor and configuration."
+  value = {
+    flavor        = "gcp"
+    configuration = { path = "gs://${google_storage_bucket.this.name}" }
+    connected     = true
+  }
+}
