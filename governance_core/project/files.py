@@ -20,7 +20,7 @@ FILES: dict[FileClass, tuple[str, ...]] = {
 }
 
 # Only who applies the Terraform code can write these beside it; they belong into git and are never rendered.
-APPLIED = re.compile(r"governance/stacks/terraform/(.+/)?(terraform\.tfvars|\.terraform\.lock\.hcl|[\w-]+\.tfbackend)")
+APPLIED = re.compile(r"governance/stacks/terraform/(.+/)?([\w-]+\.(tfvars|tfbackend)|\.terraform\.lock\.hcl)")
 
 
 def file_class(path: str) -> FileClass | None:

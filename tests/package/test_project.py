@@ -184,7 +184,14 @@ def test_a_file_of_ones_own_in_the_governance_folder_is_extra(project: Path) -> 
 
 @pytest.mark.parametrize(
     ("name", "extra"),
-    [("terraform.tfvars", False), (".terraform.lock.hcl", False), ("gcs.tfbackend", False), ("override.tf", True)],
+    [
+        ("terraform.tfvars", False),
+        ("staging.tfvars", False),
+        ("x.auto.tfvars", True),
+        (".terraform.lock.hcl", False),
+        ("gcs.tfbackend", False),
+        ("override.tf", True),
+    ],
 )
 def test_what_terraform_is_told_stands_beside_its_code_and_no_code_does(project: Path, name: str, extra: bool) -> None:
     path = project / "governance/stacks/terraform/bootstrap" / name
