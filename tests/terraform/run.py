@@ -9,6 +9,7 @@ or over a copy of a folder, and shows what Terraform finds.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support.rendering import render
 from support.servers import program
@@ -83,36 +85,50 @@ def terraform_for(*folders: Path) -> Iterator[Terraform]:
         yield Terraform({**inherited, **environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"})
 
 
+@dataclass(frozen=True)
+class Tried:
+    """What Terraform finds wrong in a root, and the plans of its tests' runs, as `terraform show -json` shows them."""
+
+    found: str
+    plans: list[dict[str, Any]]
+
+
 def roots(code: Path) -> list[Path]:
     """Return the folders in which Terraform is run, of the code of a project; a folder without them is one itself."""
     return [path for path in (code / "bootstrap", *sorted(code.glob("environments/*/*"))) if path.is_dir()] or [code]
 
 
-def findings(terraform: Terraform, code: Path) -> Iterator[str]:
-    """Yield what Terraform finds wrong in a copy of some code, in which it leaves its working files."""
-    if (formatted := terraform(code, "fmt", "-check", "-diff", "-recursive", "-no-color")).code:
-        yield formatted.output
-    for root in roots(code):
-        for command in (("init", "-backend=false"), ("validate",), ("test",)):
-            if (done := terraform(root, *command, "-no-color")).code:
-                yield f"terraform {command[0]} in {root.relative_to(code)}:\n{done.output}"
-                break
+def unformatted(terraform: Terraform, code: Path) -> str:
+    """Return what `terraform fmt` would change."""
+    done = terraform(code, "fmt", "-check", "-diff", "-recursive", "-no-color")
+    return done.output if done.code else ""
+
+
+def tried(terraform: Terraform, root: Path) -> Tried:
+    """Initialise, validate and test a root, in which Terraform leaves its working files."""
+    for command in (("init", "-backend=false"), ("validate",), ("test",)):
+        if (done := terraform(root, *command, "-no-color")).code:
+            return Tried(f"terraform {command[0]}: {done.output}", [])
+    told = [json.loads(line) for line in terraform(root, "test", "-json", "-verbose").output.splitlines()]
+    plans = [message["test_plan"] for message in told if message["type"] == "test_plan"]
+    return Tried("" if plans else "it has no tests that plan", plans)
 
 
 def main(arguments: list[str]) -> str | None:
     """Return what Terraform finds wrong, if anything."""
-    if not all("=" in argument for argument in arguments):
-        (source,) = map(Path, arguments)
-    else:
+    if all("=" in argument for argument in arguments):
         source = render(**dict(argument.split("=", 1) for argument in arguments)) / "governance/stacks/terraform"
+    else:
+        (source,) = map(Path, arguments)
     if not any(source.rglob("*.tf")):
         return f"no Terraform code in {source}"
     with tempfile.TemporaryDirectory() as folder, terraform_for(source) as terraform:
-        copy = Path(shutil.copytree(source, Path(folder) / "terraform", ignore=shutil.ignore_patterns(".terraform*")))
-        found = "\n".join(findings(terraform, copy))
-        names = ", ".join(str(root.relative_to(copy)) for root in roots(copy))
-    print(found or f"Terraform holds these to be valid, and their tests pass: {names}")
-    return "findings" if found else None
+        code = Path(shutil.copytree(source, Path(folder) / "terraform", ignore=shutil.ignore_patterns(".terraform*")))
+        print(unformatted(terraform, code))
+        found = {str(root.relative_to(code)): tried(terraform, root).found for root in roots(code)}
+    for root, what in found.items():
+        print(f"{root}: {what or 'valid, and its tests pass'}")
+    return "findings" if any(found.values()) else None
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.rendering import edit
-from terraform.run import Terraform, findings, terraform_for
+from terraform.run import Terraform, terraform_for, tried, unformatted
 
 CODE = Path(__file__).with_name("example")
 
@@ -27,7 +27,8 @@ def code(tmp_path: Path) -> Path:
 
 
 def test_terraform_holds_the_example_to_be_valid_and_its_tests_pass(terraform: Terraform, code: Path) -> None:
-    assert list(findings(terraform, code)) == []
+    assert unformatted(terraform, code) == ""
+    assert tried(terraform, code).found == ""
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,11 @@ def test_terraform_holds_the_example_to_be_valid_and_its_tests_pass(terraform: T
 )  # fmt: skip
 def test_terraform_refuses(terraform: Terraform, code: Path, right: str, wrong: str, said: str) -> None:
     edit(code / "main.tf", right, wrong)
-    found = "\n".join(findings(terraform, code))
+    found = tried(terraform, code).found
     assert said in " ".join(found.split())
     assert "on main.tf line" in found
+
+
+def test_a_root_without_tests_is_not_taken_for_one_whose_tests_pass(terraform: Terraform, code: Path) -> None:
+    shutil.rmtree(code / "tests")
+    assert tried(terraform, code).found == "it has no tests that plan"

@@ -63,5 +63,6 @@ resource "zenml_stack" "this" {
 }
 
 output "endpoint" {
-  value = data.google_container_cluster.platform.endpoint
+  description = "Where the platform's cluster is reached."
+  value       = data.google_container_cluster.platform.endpoint
 }

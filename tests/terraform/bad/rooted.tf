@@ -1,0 +1,4 @@
+# finds: no backend
+locals {
+  a = 1
+}
