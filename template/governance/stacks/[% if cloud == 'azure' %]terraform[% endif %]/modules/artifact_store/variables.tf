@@ -1,0 +1,58 @@
+variable "name" {
+  description = "Name of the storage account: unique in all of Azure."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9]{3,24}$", var.name))
+    error_message = "The name of a storage account has 3 to 24 lower-case letters and digits."
+  }
+}
+
+variable "resource_group_name" {
+  description = "Resource group of the storage account."
+  type        = string
+}
+
+variable "location" {
+  description = "Region of the storage account."
+  type        = string
+}
+
+variable "retention_days" {
+  description = "For how many days a replaced or removed artifact can be brought back."
+  type        = number
+}
+
+variable "immutability" {
+  description = "For how many days nobody can replace or remove a new artifact, and whether that is locked: a locked period can never be shortened or lifted, and its account not be deleted."
+  type = object({
+    days   = number
+    locked = bool
+  })
+}
+
+variable "allowed_subnet_ids" {
+  description = "Subnets that reach the account; each has the service endpoint Microsoft.Storage."
+  type        = set(string)
+}
+
+variable "allowed_ip_ranges" {
+  description = "Public addresses and ranges that reach the account beside the subnets. Null: every address does."
+  type        = set(string)
+  default     = []
+}
+
+variable "writers" {
+  description = "Object ids of the principals that read and write artifacts, by what they are."
+  type        = map(string)
+}
+
+variable "readers" {
+  description = "Object ids of the principals that only read artifacts."
+  type        = set(string)
+}
+
+variable "tags" {
+  description = "Tags of the storage account."
+  type        = map(string)
+}

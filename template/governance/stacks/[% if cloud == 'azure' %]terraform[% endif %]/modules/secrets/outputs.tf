@@ -1,0 +1,4 @@
+output "vault" {
+  description = "Name of the vault."
+  value       = azurerm_key_vault.this.name
+}
