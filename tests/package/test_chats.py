@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
 import discord
 import pytest
-import slack_sdk
-from support.alerters import stack_with_alerter
+from support.alerters import stack_with_alerter, talk_to
 from support.servers import Answering, free_port
 from zenml.enums import StackComponentType
 
@@ -36,14 +34,6 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answering]:
         token = f"{{{{{name}.token}}}}"
         with stack_with_alerter(name, "slack", slack_token=token, slack_channel_id="C0123ABCD"):
             yield server
-
-
-def talk_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zenml.integrations.slack.alerters import slack_alerter
-
-    client = partial(slack_sdk.WebClient, base_url=f"{url}/api/")
-    monkeypatch.setattr(slack_alerter, "WebClient", client)
-    monkeypatch.setattr(slack_sdk, "WebClient", client)
 
 
 def test_a_notice_reaches_the_channel_with_the_token_of_the_secret(slack: Answering) -> None:

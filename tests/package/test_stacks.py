@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from support.command_line import Governance
+from support.connectors import service_connectors
 from support.scratch import Scratch, scratch_project
 
 from governance_core.core import Refused
 from governance_core.policy.file import ComponentType
+from governance_core.project import Project
+from governance_core.project.answers import ORCHESTRATORS
+from governance_core.stacks.flavors import AUTH_METHOD, CONNECTORS, SERVICES, STORES, flavors
 from governance_core.stacks.needs import lacks, needs
 
 VERTEX: dict[str, Any] = {"cloud": "gcp", "region": "europe-west1", "orchestrator": "vertex"}
@@ -141,3 +148,70 @@ def test_what_a_cloud_needs_is_asked_on_a_server_and_not_on_a_file_of_this_machi
     assert len(active_stack_lacks(cloud.root, submission)) == len(COMPLETE)
     with pytest.raises(Refused, match="stack-lacks"):
         cloud.module.training()
+
+
+def answered(cloud: str, orchestrator: str | None, **answers: Any) -> Project:
+    where = {"cloud": cloud, "region": None if cloud == "local" else "here", "orchestrator": orchestrator}
+    return Scratch(Path(), {**where, "experiment_tracker": "mlflow", **answers}).project
+
+
+ALL = {
+    (flavor.type, flavor.name): flavor
+    for cloud, services in ORCHESTRATORS.items()
+    for service in services
+    for environment in ("local", "staging")
+    for chat, channel in (("slack", "C0123ABCD"), ("discord", "112233445566778899"))
+    for flavor in flavors(answered(cloud, service, alerter=chat, alert_channel=channel), environment)
+}
+
+
+@pytest.mark.parametrize("kind", sorted(ALL))
+def test_each_flavour_of_the_table_is_one_of_zenmls_with_these_keys(store: Path, kind: tuple[str, str]) -> None:  # noqa: ARG001
+    from zenml.client import Client
+    from zenml.enums import StackComponentType
+    from zenml.stack.flavor import Flavor
+
+    ours = ALL[kind]
+    theirs = Flavor.from_model(Client().get_flavor_by_name_and_type(ours.name, StackComponentType(ours.type)))
+    fields = theirs.config_class.model_fields
+    filled = {*ours.keys, *ours.given}
+    assert filled <= fields.keys()
+    assert {key for key, field in fields.items() if field.is_required()} <= filled
+    assert ours.connected == (theirs.service_connector_requirements is not None)
+
+
+def test_the_table_covers_every_answer() -> None:
+    assert STORES.keys() | {"local"} == CONNECTORS.keys() | {"local"} == ORCHESTRATORS.keys()
+    assert SERVICES.keys() == {service for services in ORCHESTRATORS.values() for service in services if service}
+    assert ALL.keys() >= {("alerter", "slack"), ("alerter", "discord"), ("experiment_tracker", "mlflow")}
+
+
+@pytest.mark.parametrize("cloud", sorted(CONNECTORS))
+def test_a_connector_is_given_what_zenml_asks_of_it(store: Path, cloud: str) -> None:  # noqa: ARG001
+    from zenml.client import Client
+
+    with service_connectors():
+        kind = Client().get_service_connector_type(cloud)
+    schema = kind.auth_method_dict[AUTH_METHOD].config_schema
+    assert set(CONNECTORS[cloud]) <= schema["properties"].keys()
+    assert set(schema.get("required", ())) <= set(CONNECTORS[cloud])
+
+
+@pytest.mark.parametrize("extra", ["gcp", "aws", "azure", "kubernetes"])
+def test_an_extra_installs_what_zenmls_integrations_of_these_flavours_need(store: Path, extra: str) -> None:  # noqa: ARG001
+    from zenml.client import Client
+    from zenml.enums import StackComponentType
+    from zenml.integrations.registry import integration_registry
+
+    service = {"gcp": "vertex", "aws": "sagemaker", "azure": "azureml", "kubernetes": "kubernetes"}[extra]
+    used = [SERVICES[service], *STORES.get(extra, ())]
+    models = [Client().get_flavor_by_name_and_type(one.name, StackComponentType(one.type)) for one in used]
+    names = {model.integration for model in models} - {"built-in"} | {extra}
+    needed = {Requirement(line) for name in names for line in integration_registry.integrations[name].REQUIREMENTS}
+    declared = [Requirement(line) for line in requires("governed-ml-core") or ()]
+    installed = {one for one in declared if one.marker and one.marker.evaluate({"extra": extra})}
+    assert {plain(one) for one in installed} == {plain(one) for one in needed}
+
+
+def plain(requirement: Requirement) -> tuple[str, str]:
+    return canonicalize_name(requirement.name), str(requirement.specifier)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
+import pytest
+import slack_sdk
 from zenml.alerter import BaseAlerter, BaseAlerterConfig, BaseAlerterFlavor
 from zenml.alerter.base_alerter import BaseAlerterStepParameters
 from zenml.client import Client
@@ -49,3 +52,12 @@ def stack_with_alerter(name: str, flavor: str, **configuration: Any) -> Iterator
     client.activate_stack(name)
     yield
     client.activate_stack(before.id)
+
+
+def talk_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Slack's SDK talk to the server at a URL."""
+    from zenml.integrations.slack.alerters import slack_alerter
+
+    client = partial(slack_sdk.WebClient, base_url=f"{url}/api/")
+    monkeypatch.setattr(slack_alerter, "WebClient", client)
+    monkeypatch.setattr(slack_sdk, "WebClient", client)
