@@ -11,7 +11,7 @@ from typing import Any
 
 from ci.github_syntax import Expressions, load, words
 from support.forge import REPOSITORY
-from support.jobs import Job
+from support.jobs import Job, how_often
 
 PULL_REQUEST = {"head": {"repo": {"full_name": REPOSITORY}}}
 FORK = {"head": {"repo": {"full_name": "somebody/tumours"}}}
@@ -23,6 +23,7 @@ EVENTS: dict[str, dict[str, dict[str, Any]]] = {
     "workflow_dispatch": {"manual": {}},
     "workflow_call": {"failure": {}},
 }
+IDENTITY = "id-token"  # the right to be told who the job is, which writes nothing
 WRITES = {"pull-requests": "comment", "issues": "issue"}
 
 
@@ -66,13 +67,14 @@ def _job(
     when = {label for label in events if starts(label)}
     runs = [step["run"] for step in job["steps"] if "run" in step and "GITHUB_STEP_SUMMARY" not in step["run"]]
     preflight = next((run.split()[2:] for run in runs if "scripts/preflight.py" in run), None)
-    writes = {scope for scope, right in job.get("permissions", {}).items() if right == "write"}
+    writes = {scope for scope, right in job.get("permissions", {}).items() if right == "write"} - {IDENTITY}
     return Job(
         name,
         when=frozenset(when),
         needs=frozenset(needs),
         runs=tuple(run for run in runs if "scripts/preflight.py" not in run),
         environment=job.get("environment"),
+        cloud=job.get("permissions", {}).get(IDENTITY) == "write",
         zenml=None if preflight is None or "--no-zenml" in preflight else "".join(preflight),
         secrets=frozenset(re.findall(r"secrets\.(\w+)", json.dumps(job))),
         writes=WRITES[writes.pop()] if writes else None,
@@ -84,9 +86,7 @@ def _job(
 def _events(on: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the context ``github`` of each case; that a schedule can also be started by hand makes no case."""
     if "schedule" in on:
-        _, hour, _, _, weekday = on["schedule"][0]["cron"].split()
-        often = "hourly" if hour == "*" else "daily" if weekday == "*" else "weekly"
-        return {often: {"event_name": "schedule"}}
+        return {how_often(on["schedule"][0]["cron"]): {"event_name": "schedule"}}
     return {
         label: {"event_name": event, "event": payload, "repository": REPOSITORY}
         for event in on

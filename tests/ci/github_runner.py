@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from ci.github_logins import LOGINS, log_in
 from ci.github_syntax import Event, Expressions, load, words
 from support.ci_project import CIProject
 from support.forge import GITHUB_TOKEN, Forge
@@ -38,6 +39,8 @@ JOB_KEYS = {
 }
 STEP_KEYS = {"id", "if", "env", "run", "shell", "uses", "with"}
 SHELLS = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
+# What GitHub gives a job that may be told who it is.
+IDENTITY_TOKEN = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://id.example.com", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "bearer"}
 # What a path of GitHub's API asks of the job's token.
 RIGHTS = {"/actions/": ("actions", "read"), "/comments": ("pull-requests", "write"), "/issues": ("issues", "write")}
 
@@ -164,6 +167,8 @@ class Runner:
         asked = len(self.forge.requests)
         with tempfile.TemporaryDirectory(prefix="runner-") as folder:
             steps = Steps(self, event, contexts, Path(folder))
+            if job["permissions"].get("id-token") == "write" and not event.from_fork:
+                steps.environment |= IDENTITY_TOKEN
             steps.run(job["steps"], self.expressions.filled(job.get("env", {}), contexts))
             outputs = self.expressions.filled(job.get("outputs", {}), {"steps": steps.outputs})
             done = JobRun(
@@ -233,17 +238,23 @@ class Steps:
         self.ran: list[str] = []
         self.outputs: dict[str, dict[str, Any]] = {}
         self._runner, self._event, self._contexts, self._folder = runner, event, contexts, folder
-        self._environment = {"ZENML_CONFIG_PATH": str(folder / "zenml")} | runner.machine(contexts["github"])
+        self.environment = {"ZENML_CONFIG_PATH": str(folder / "zenml")} | runner.machine(contexts["github"])
         for name in ("GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_EVENT_PATH"):
             (folder / name).write_text(json.dumps(event.payload) if name == "GITHUB_EVENT_PATH" else "")
-            self._environment[name] = str(folder / name)
+            self.environment[name] = str(folder / name)
 
-    def run(self, steps: list[dict[str, Any]], env: Mapping[str, str]) -> None:
-        """Run steps behind each other, each if its condition holds; a failure fails the job."""
+    def run(self, steps: list[dict[str, Any]], env: Mapping[str, str], inputs: Mapping[str, str] | None = None) -> None:
+        """Run steps behind each other, each if its condition holds; a failure fails the job.
+
+        The ``inputs`` are those of the local action that the steps belong to, which sees no ``vars`` and no ``secrets``.
+        """
         expressions = self._runner.expressions
         for step in steps:
             _known(step, STEP_KEYS)
             contexts = self._contexts | {"env": env, "steps": self.outputs}
+            if inputs is not None:
+                hidden = ("secrets", "vars")
+                contexts = {name: value for name, value in contexts.items() if name not in hidden} | {"inputs": inputs}
             if not expressions.holds(step.get("if"), contexts, [self.result]):
                 continue
             own = {**env, **expressions.filled(step.get("env", {}), contexts)}
@@ -263,9 +274,12 @@ class Steps:
         if action.startswith("./"):
             local = load((self._runner.root / action / "action.yml").read_text(encoding="utf-8"))
             assert local["runs"]["using"] == "composite"
-            self.run(local["runs"]["steps"], env)
+            assert options.keys() == local.get("inputs", {}).keys(), f"{action} is given {sorted(options)}"
+            self.run(local["runs"]["steps"], env, options)
         elif (fake := fakes.get(action.partition("@")[0])) is not None:
-            fake(options, self._event, self._environment)
+            fake(options, self._event, self.environment)
+        elif (name := action.partition("@")[0]) in LOGINS:
+            log_in(name, options, self.environment, self._runner.root)
         else:
             raise LookupError(f"the runner does not know the action {action}")
 
@@ -276,7 +290,7 @@ class Steps:
         done = subprocess.run(
             [*SHELLS[shell], file],
             cwd=self._runner.root,
-            env=self._environment | dict(env),
+            env=self.environment | dict(env),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -285,9 +299,9 @@ class Steps:
         self.log += f"$ {script}\n{done.stdout}"
         if done.returncode:
             self.result, self.log = "failure", f"{self.log}exit code {done.returncode}\n"
-        self._environment |= self._written("GITHUB_ENV")
+        self.environment |= self._written("GITHUB_ENV")
         for path in (self._folder / "GITHUB_PATH").read_text(encoding="utf-8").splitlines():
-            self._environment["PATH"] = f"{path}{os.pathsep}{self._environment['PATH']}"
+            self.environment["PATH"] = f"{path}{os.pathsep}{self.environment['PATH']}"
         (self._folder / "GITHUB_PATH").write_text("")
 
     def _written(self, name: str) -> dict[str, str]:

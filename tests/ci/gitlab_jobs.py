@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from support.jobs import Job
+from support.jobs import Job, how_often
 
 KEYWORDS = {"default", "stages", "variables", "workflow"}
 # Jobs that no other system needs: elsewhere a schedule stands in the files and cannot name a job that is not there.
@@ -59,7 +59,7 @@ def schedule(job: str) -> dict[str, str]:
 
 
 def documented_schedules(project: Path) -> dict[str, str]:
-    """Return how often docs/ci.md schedules each value of JOB: hourly, daily or weekly."""
+    """Return how often docs/ci.md schedules each value of JOB."""
     commands = re.findall(
         r"^glab schedule create .*", (project / "docs/ci.md").read_text(encoding="utf-8"), re.MULTILINE
     )
@@ -67,9 +67,7 @@ def documented_schedules(project: Path) -> dict[str, str]:
     for command in commands:
         words = shlex.split(command)
         cron, variable = (words[words.index(option) + 1] for option in ("--cron", "--variable"))
-        _, hour, _, _, weekday = cron.split()
-        often = "hourly" if hour == "*" else "daily" if weekday == "*" else "weekly"
-        found[variable.removeprefix("JOB:")] = often
+        found[variable.removeprefix("JOB:")] = how_often(cron)
     return found
 
 
@@ -135,8 +133,10 @@ def configuration(file: Path) -> dict[str, Any]:
 def _extended(raw: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
     if "extends" not in job:
         return job
-    own = {key: value for key, value in job.items() if key != "extends"}
-    return _merged(_extended(raw, raw[job["extends"]]), own)
+    merged: dict[str, Any] = {}
+    for base in [job["extends"]] if isinstance(job["extends"], str) else job["extends"]:
+        merged = _merged(merged, _extended(raw, raw[base]))
+    return _merged(merged, {key: value for key, value in job.items() if key != "extends"})
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -193,6 +193,7 @@ def jobs(project: Path) -> list[Job]:
             runs=tuple(command for command in commands(job) if not command.startswith("echo ")),
             environment=job["environment"]["name"].split("/")[0] if "environment" in job else None,
             zenml=_zenml(job),
+            cloud="id_tokens" in job,
             secrets=_secrets(given(project, job)),
             writes=_writes(job, given(project, job)),
             approval=job["rules"][0].get("when") == "manual" and job["rules"][0].get("allow_failure") is False,

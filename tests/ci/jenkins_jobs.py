@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support.jenkins import Event, Model, read
-from support.jobs import Job
+from support.jobs import Job, how_often
 
 CHANGE = {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12", "CHANGE_TARGET": "main", "CHANGE_AUTHOR": "ada"}
 EVENTS = {
@@ -51,6 +51,9 @@ def credentials(stage: Model) -> dict[str, str]:
     return {entry["name"]: entry["credentials"] for entry in stage["environment"] if "credentials" in entry}
 
 
+# Of a credential that is the word for which build this is, and no secret that somebody keeps.
+IDENTITY = "cloud-"
+SETTING_UP = {"scripts/preflight.py", "scripts/google_credentials.py"}
 # The environment that a credential is for, where its id does not end in it.
 ENVIRONMENTS = {"forge-update": "operations"}
 
@@ -59,7 +62,7 @@ def jobs(project: Path) -> list[Job]:
     """Return the jobs of a render."""
     file = project / "Jenkinsfile"
     by_event = models(file)[file]
-    often = {trigger["params"]["JOB"]: _often(trigger["cron"]) for trigger in by_event["merge"]["triggers"]}
+    often = {trigger["params"]["JOB"]: how_often(trigger["cron"]) for trigger in by_event["merge"]["triggers"]}
     found: dict[str, dict[str, Any]] = {}
     for event, model in by_event.items():
         when = often.get(event, "manual") if event in OPERATIONS else event
@@ -70,11 +73,6 @@ def jobs(project: Path) -> list[Job]:
         if "change-request" in job["when"]:
             job["when"] -= {"fork"}
     return [Job(**job) for job in found.values()]
-
-
-def _often(cron: str) -> str:
-    _, hour, _, _, weekday = cron.split()
-    return "hourly" if hour == "*" else "daily" if weekday == "*" else "weekly"
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,8 @@ def _running(
 def _job(name: str, steps: list[Model], bound: dict[str, str], **rest: Any) -> dict[str, Any]:
     words = [(command, shlex.split(command)) for command in commands(steps)]
     preflight = next((each[2:] for _, each in words if each[1:2] == ["scripts/preflight.py"]), None)
-    runs = [command for command, each in words if each != ["make", "setup"] and "scripts/preflight.py" not in each]
+    runs = [command for command, each in words if each != ["make", "setup"] and not SETTING_UP & set(each)]
+    secrets = {variable for variable, given in bound.items() if not given.startswith(IDENTITY)}
     zenml = bound.get("ZENML_STORE_API_KEY")
     tokens = [step["given"][0]["credentialsId"] for step in steps if step["step"] == "withCredentials"]
     identifier = next(iter([*tokens, *bound.values()]), None)
@@ -125,7 +124,8 @@ def _job(name: str, steps: list[Model], bound: dict[str, str], **rest: Any) -> d
         "runs": tuple(runs),
         "environment": ENVIRONMENTS.get(identifier, identifier.partition("-")[2]) if identifier else None,
         "zenml": next((word for word in preflight or () if word in ("staging", "production")), "") if zenml else None,
-        "secrets": frozenset(bound),
+        "cloud": secrets != bound.keys(),
+        "secrets": frozenset(secrets),
         "writes": writes,
         **rest,
     }

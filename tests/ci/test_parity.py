@@ -42,8 +42,13 @@ def differences(found: dict[str, dict[str, Any]], listed: dict[str, dict[str, An
     return {name: differing for name, differing in fields.items() if differing}
 
 
-@pytest.mark.parametrize("risk_tier", ["limited", "high"])
+@pytest.mark.parametrize(
+    ("risk_tier", "cloud"),
+    [("limited", "local"), ("high", "local"), ("high", "gcp"), ("limited", "aws"), ("high", "azure")],
+)
 @pytest.mark.parametrize("system", PARSED)
-def test_every_system_runs_the_listed_jobs_and_differs_only_where_it_must(system: str, risk_tier: str) -> None:
-    found = model(PARSED[system](render(ci=system, risk_tier=risk_tier)))
-    assert differences(found, model(listed_jobs(risk_tier))) == EXCEPTIONS.get(system, {})
+def test_every_system_runs_the_listed_jobs_and_differs_only_where_it_must(
+    system: str, risk_tier: str, cloud: str
+) -> None:
+    found = model(PARSED[system](render(ci=system, risk_tier=risk_tier, cloud=cloud)))
+    assert differences(found, model(listed_jobs(risk_tier, cloud))) == EXCEPTIONS.get(system, {})

@@ -15,10 +15,12 @@ JOBS = ROOT / "tests/ci/jobs.yaml"
 class Job:
     """One job, as `jobs.yaml` describes it and as each system's files say it.
 
-    ``when`` holds change-request, fork, merge, release, daily, hourly, weekly, manual and failure; ``runs`` the
-    commands behind set-up, in order; ``zenml`` how preflight is called: None without ZenML, "" without a stack, else
-    the environment whose stack must be there; ``writes`` what the job's token may write; ``approval`` whether a person
-    must let the job start; ``even_after_failure`` whether it also runs when what it needs failed.
+    ``when`` holds change-request, fork, merge, release, hourly, daily, weekly, monthly, manual and failure; ``runs``
+    the commands behind set-up, in order; ``zenml`` how preflight is called: None without ZenML, "" without a stack,
+    else the environment whose stack must be there; ``cloud`` whether it acts in the cloud, as its environment;
+    ``changed`` which files a merge must have changed for it to run; ``writes`` what the job's token may write;
+    ``approval`` whether a person must let the job start; ``even_after_failure`` whether it also runs when what it
+    needs failed.
     """
 
     name: str
@@ -27,25 +29,35 @@ class Job:
     runs: tuple[str, ...]
     environment: str | None = None
     zenml: str | None = None
+    cloud: bool = False
+    changed: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     writes: str | None = None
     approval: bool = False
     even_after_failure: bool = False
 
 
-def listed_jobs(risk_tier: str = "limited") -> list[Job]:
-    """Return the jobs of a project of this risk tier, as `jobs.yaml` lists them."""
+def listed_jobs(risk_tier: str = "limited", cloud: str = "local") -> list[Job]:
+    """Return the jobs of a project of this risk tier in this cloud, as `jobs.yaml` lists them."""
     listed = yaml.safe_load(JOBS.read_text(encoding="utf-8"))
-    jobs = [_job(name, fields) for name, fields in listed.items()]
-    if risk_tier == "high":
-        return jobs
-    left_out = {name for name, fields in listed.items() if fields.get("risk_tier") == "high"}
-    return [replace(job, needs=job.needs - left_out) for job in jobs if job.name not in left_out]
+    left_out = {
+        name
+        for name, fields in listed.items()
+        if (fields.get("only") == "high" and risk_tier != "high") or (fields.get("only") == "cloud" and cloud == "local")
+    }
+    jobs = [_job(name, fields) for name, fields in listed.items() if name not in left_out]
+    return [replace(job, needs=job.needs - left_out, cloud=job.cloud and cloud != "local") for job in jobs]
+
+
+def how_often(cron: str) -> str:
+    """Return how often a line of cron's starts a job: hourly, daily, weekly or monthly."""
+    _, hour, day, _, weekday = cron.split()
+    if hour == "*":
+        return "hourly"
+    return "monthly" if day != "*" else "weekly" if weekday != "*" else "daily"
 
 
 def _job(name: str, fields: dict[str, Any]) -> Job:
-    sets = {field: frozenset(fields.get(field, ())) for field in ("when", "needs", "secrets")}
-    rest = {field: fields[field] for field in ("environment", "zenml", "writes", "approval") if field in fields}
-    return Job(
-        name, **sets, runs=tuple(fields["runs"]), **rest, even_after_failure=fields.get("even_after_failure", False)
-    )
+    sets = {field: frozenset(fields.get(field, ())) for field in ("when", "needs", "changed", "secrets")}
+    plain = ("environment", "zenml", "cloud", "writes", "approval", "even_after_failure")
+    return Job(name, **sets, runs=tuple(fields["runs"]), **{field: fields[field] for field in plain if field in fields})
