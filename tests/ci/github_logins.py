@@ -1,6 +1,6 @@
-"""Stand-ins of the actions that give a GitHub job an identity in a cloud: none is asked, and what they write opens none.
+"""Stand-ins of the actions that give a GitHub job an identity in a cloud: none is asked, what they write opens none.
 
-They hold an input against what the cloud calls by that name, refuse a key in its place, and write what the real ones do.
+They hold each input against what the cloud calls so, refuse a key in its place, and write what the real ones write.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ LOGINS: dict[str, dict[str, str]] = {
     "aws-actions/configure-aws-credentials": {
         "role-to-assume": r"arn:aws[\w-]*:iam::\d{12}:role/[\w/-]+",
         "aws-region": r"[a-z]{2}(-[a-z]+)+-\d",
+        "role-duration-seconds": r"\d+",
     },
     "Azure/login": {"client-id": GUID, "tenant-id": GUID, "subscription-id": GUID},
 }

@@ -246,7 +246,7 @@ class Steps:
     def run(self, steps: list[dict[str, Any]], env: Mapping[str, str], inputs: Mapping[str, str] | None = None) -> None:
         """Run steps behind each other, each if its condition holds; a failure fails the job.
 
-        The ``inputs`` are those of the local action that the steps belong to, which sees no ``vars`` and no ``secrets``.
+        The ``inputs`` are those of the local action that the steps belong to, which sees no ``vars``.
         """
         expressions = self._runner.expressions
         for step in steps:

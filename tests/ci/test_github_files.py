@@ -165,9 +165,11 @@ def test_another_system_has_none_of_the_files() -> None:
     assert not [path for ci in ("gitlab", "jenkins") for path in files(render(ci=ci)) if path.startswith(".github")]
 
 
-@pytest.mark.parametrize("risk_tier", TIERS)
-def test_the_commands_that_set_github_up_are_shell_and_cover_what_the_workflows_ask_for(risk_tier: str) -> None:
-    project = render(ci="github", risk_tier=risk_tier)
+@pytest.mark.parametrize(("risk_tier", "cloud"), [("limited", "local"), *(("high", cloud) for cloud in CLOUDS)])
+def test_the_commands_that_set_github_up_are_shell_and_cover_what_the_workflows_ask_for(
+    risk_tier: str, cloud: str
+) -> None:
+    project = render(ci="github", risk_tier=risk_tier, cloud=cloud)
     page = (project / "docs/ci.md").read_text(encoding="utf-8")
     commands = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL))
     subprocess.run(["bash", "-n"], input=commands, check=True, encoding="utf-8")
@@ -181,6 +183,11 @@ def test_the_commands_that_set_github_up_are_shell_and_cover_what_the_workflows_
     asked = set(re.findall(r"vars\.(\w+)", "".join(path.read_text(encoding="utf-8") for path in sources(project))))
     assert set(re.findall(r"gh variable set (\w+)", commands)) == asked - {"ZENML_PROJECT"}
     assert "`ZENML_PROJECT`" in page
+    for job in jobs(project):
+        assert not job.cloud or f"gh variable set --env {job.environment} --env-file build/" in commands
+    login = project / ".github/actions/login/action.yml"
+    given = set(re.findall(r"variables\)\.(\w+)", login.read_text(encoding="utf-8"))) if login.exists() else set()
+    assert {name for name in given if f"`{name}`" not in page} == set()
 
 
 @dataclass(frozen=True)

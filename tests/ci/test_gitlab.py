@@ -202,9 +202,9 @@ def test_the_file_and_its_shell_blocks_have_no_finding(tier: str) -> None:
     assert shell_findings(project) == []
 
 
-def differences(project: Path) -> list[str]:
+def differences(project: Path, cloud: str = "local") -> list[str]:
     """Return the jobs of a render that are not as `jobs.yaml` lists them, apart from how they call their verb."""
-    listed = {job.name: replace(job, runs=()) for job in listed_jobs("high")}
+    listed = {job.name: replace(job, runs=()) for job in listed_jobs("high", cloud)}
     found = {job.name: replace(job, runs=()) for job in jobs(project)}
     return sorted(name for name in listed | found if listed.get(name) != found.get(name))
 
@@ -263,21 +263,23 @@ def test_an_unquoted_variable_in_a_shell_block_is_found(tmp_path: Path) -> None:
     assert "SC2086" in finding
 
 
-def test_each_job_is_given_what_it_needs_and_nothing_else() -> None:
-    project = render(**HIGH)
+@pytest.mark.parametrize("cloud", ["local", "gcp", "aws", "azure"])
+def test_each_job_is_given_what_it_needs_and_nothing_else(cloud: str) -> None:
+    project = render(**HIGH, cloud=cloud)
     variables = {name: given(project, job) for name, job in real_jobs(project).items()}
     plain = {name: {variable.name for variable in found if not variable.secret} for name, found in variables.items()}
     for job in jobs(project):
         stack = {f"ZENML_{job.zenml.upper()}_STACK"} if job.zenml else set()
         server = {"ZENML_STORE_URL"} if job.zenml is not None else set()
         assert stack | server <= plain[job.name], job.name
+        assert any(name.startswith(f"{cloud.upper()}_") for name in plain[job.name]) is job.cloud, job.name
     assert {name for name, found in variables.items() if not found} == {"test", "check", "fork", *OWN}
     roles = {(name, variable.role) for name, found in variables.items() for variable in found if variable.role}
     assert roles == {
         *((name, "reporter") for name in ("report", "report-failed", "report-monitoring", "alert")),
         ("update-template", "developer"),
     }
-    assert differences(project) == []
+    assert differences(project, cloud) == []
 
 
 # The options that glab's own documentation lists, of the commands that ours uses.
@@ -294,6 +296,8 @@ GLAB = {
     [
         {"risk_tier": "limited"},
         {"risk_tier": "high", "snapshot_mode": "pro"},
+        {"cloud": "gcp"},
+        {"cloud": "azure", "risk_tier": "high"},
         {"governance_source": "git", "governance_location": "https://git.example.com/platform/governed.git"},
         {"governance_source": "index", "governance_location": "https://packages.example.com/simple"},
     ],

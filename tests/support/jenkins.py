@@ -11,9 +11,11 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from support.node import module
@@ -100,6 +102,8 @@ class Jenkins:
         credentials: the secret texts of the folder, by their ids.
         shell: runs a script with an environment and returns its exit code and output, as `shell` does; raises
             TimeoutError where its time is over.
+        id_tokens: what the OpenID Connect Provider plugin signs for the credentials of its kind, by their ids; each is
+            bound as the path of a file, which is there while the block runs that it is bound for.
     """
 
     def __init__(
@@ -109,9 +113,11 @@ class Jenkins:
         properties: Mapping[str, str],
         credentials: Mapping[str, str],
         shell: Shell,
+        *,
+        id_tokens: Mapping[str, str] | None = None,
     ) -> None:
         self.workspace, self.machine, self.properties, self.credentials = workspace, machine, properties, credentials
-        self.shell = shell
+        self.shell, self.id_tokens = shell, id_tokens or {}
 
     def build(self, model: Model, event: Event, approvers: Iterable[str] = ()) -> Build:
         """Build an event.
@@ -177,7 +183,8 @@ class _Running:
         if when["holds"] or "input" not in when["before"]:
             env = self._asked(stage["input"], env)
         if when["holds"]:
-            self._inside(stage, self._bind(stage["environment"], self._on(stage["agent"], env)))
+            with ExitStack() as files:
+                self._inside(stage, self._bind(stage["environment"], self._on(stage["agent"], env), files))
         else:
             self._skip(stage)
 
@@ -216,13 +223,22 @@ class _Running:
     def _on(self, agent: str | None, env: Mapping[str, str]) -> Mapping[str, str]:
         return {**env, "WORKSPACE": str(self._jenkins.workspace())} if agent == "any" else env
 
-    def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str]) -> Mapping[str, str]:
+    def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str], files: ExitStack) -> Mapping[str, str]:
         """Credentials come first; then each value may refer to what is there already."""
-        env = {**env, **{it["name"]: self._secret(it["credentials"]) for it in environment if "credentials" in it}}
+        bound = {it["name"]: it["credentials"] for it in environment if "credentials" in it}
+        env = {**env, **{name: self._id_token(it, files) or self._secret(it) for name, it in bound.items()}}
         for entry in environment:
             if "value" in entry:
                 env = {**env, entry["name"]: Template(entry["value"]).substitute(env)}
         return env
+
+    def _id_token(self, identifier: str, files: ExitStack) -> str | None:
+        if identifier not in self._jenkins.id_tokens:
+            return None
+        self._bound.add(self._jenkins.id_tokens[identifier])
+        file = Path(files.enter_context(TemporaryDirectory(prefix="secretFiles-")), "id_token")
+        file.write_text(self._jenkins.id_tokens[identifier], encoding="utf-8")
+        return str(file)
 
     def _secret(self, identifier: str) -> str:
         if identifier not in self._jenkins.credentials:

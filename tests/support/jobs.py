@@ -40,11 +40,8 @@ class Job:
 def listed_jobs(risk_tier: str = "limited", cloud: str = "local") -> list[Job]:
     """Return the jobs of a project of this risk tier in this cloud, as `jobs.yaml` lists them."""
     listed = yaml.safe_load(JOBS.read_text(encoding="utf-8"))
-    left_out = {
-        name
-        for name, fields in listed.items()
-        if (fields.get("only") == "high" and risk_tier != "high") or (fields.get("only") == "cloud" and cloud == "local")
-    }
+    here = {None, risk_tier, "local" if cloud == "local" else "cloud"}
+    left_out = {name for name, fields in listed.items() if fields.get("only") not in here}
     jobs = [_job(name, fields) for name, fields in listed.items() if name not in left_out]
     return [replace(job, needs=job.needs - left_out, cloud=job.cloud and cloud != "local") for job in jobs]
 

@@ -1,0 +1,248 @@
+"""Who a job is in a cloud: each system's jobs run up to their verb, in whose place the clouds' libraries are asked.
+
+`make`, the verb, ZenML's server and what signs the tokens are stand-ins. Google's own library reads its file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ci import acting, jenkins_jobs
+from ci.github_runner import JobRun, Runner, Settings
+from ci.github_syntax import Event, Expressions
+from ci.gitlab_jobs import EVENTS, real_jobs, schedule
+from ci.test_gitlab import GitLab, Ran
+from support.ci_project import CIProject
+from support.forge import Forge
+from support.jenkins import Build, Jenkins, Model, shell
+from support.rendering import git, project_copy, render
+from support.servers import Answering
+
+CLOUDS = ("gcp", "aws", "azure")
+TOKEN = "the-word-of-the-ci-system"
+POOL = "projects/4711/locations/global/workloadIdentityPools/ci/providers"
+
+
+def identity(cloud: str, environment: str) -> dict[str, str]:
+    """Return the variables of a CI environment, as Terraform's output `ci_variables` gives them."""
+    of_production = environment != "staging"
+    guid = f"{int(of_production)}0000000-0000-4000-8000-00000000000"
+    return {
+        "gcp": {
+            "GCP_WORKLOAD_IDENTITY_PROVIDER": f"{POOL}/{environment}",
+            "GCP_SERVICE_ACCOUNT": f"ci@tumours-{environment}.iam.gserviceaccount.com",
+        },
+        "aws": {"AWS_ROLE_ARN": f"arn:aws:iam::{1 + of_production:012}:role/ci"},
+        "azure": {f"AZURE_{name}_ID": f"{guid}{n}" for n, name in enumerate(("CLIENT", "TENANT", "SUBSCRIPTION"))},
+    }[cloud]
+
+
+def acts_as(cloud: str, environment: str, token: str | None = TOKEN) -> dict[str, str | None]:
+    """Return what the cloud's libraries must find in a job of an environment."""
+    given = identity(cloud, environment)
+    match cloud:
+        case "gcp":
+            audience = f"//iam.googleapis.com/{given['GCP_WORKLOAD_IDENTITY_PROVIDER']}"
+            return {"audience": audience, "account": given["GCP_SERVICE_ACCOUNT"], "token": token}
+        case "aws":
+            return {**given, "AWS_ACCESS_KEY_ID": None, "AWS_DEFAULT_REGION": "eu-west-1", "token": token}
+        case _:
+            return {name: given[name] for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")} | {"token": token}
+
+
+@dataclass
+class Place:
+    """A project of one system in one cloud, and a machine on which make does nothing and the verb tells who it is."""
+
+    project: CIProject
+    machine: Mapping[str, str]
+    zenml: str
+
+
+@pytest.fixture(scope="module")
+def zenml() -> Iterator[str]:
+    """Return the URL of what answers preflight as a ZenML server would."""
+    answers = {"version": "0", "access_token": "t", "items": [{"name": name} for name in ("staging", "production")]}
+    with Answering(200, json.dumps(answers)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def place(tmp_path: Path, zenml: str) -> Callable[[str, str], Place]:
+    """Return what makes such a project."""
+
+    def make(system: str, cloud: str) -> Place:
+        root, remote = tmp_path / system, tmp_path / f"{system}.git"
+        project_copy(root, ci=system, cloud=cloud)
+        git(root, "clone", "--quiet", "--bare", str(root), str(remote))
+        git(root, "remote", "add", "gcl-origin", "https://gitlab.example.com/acme/tumours.git")
+        programs = {
+            root / ".venv/bin/governance": f'#!/bin/sh\nexec {sys.executable} {acting.__file__} "$@"\n',
+            **dict.fromkeys((tmp_path / "bin" / name for name in ("make", "apt-get")), "#!/bin/sh\n"),
+        }
+        for path, text in programs.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            path.chmod(0o755)
+        search = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
+        return Place(CIProject(root, remote), {"PATH": search, "HOME": str(tmp_path)}, zenml)
+
+    return make
+
+
+def told(log: str) -> Any:
+    """Return who the verb of a job was."""
+    (line,) = [line for line in log.splitlines() if "acts as" in line]
+    return json.loads(line.partition("acts as")[2])
+
+
+def on_github(place: Place, workflow: str, event: str, identities: Mapping[str, Mapping[str, str]]) -> JobRun:
+    """Run the jobs of a workflow of GitHub's that are no checks and no alert, and return the first that ran."""
+    stacks = {f"ZENML_{name.upper()}_STACK": name for name in ("staging", "production")}
+    settings: dict[str | None, Settings] = {None: Settings({"ZENML_STORE_URL": place.zenml, **stacks})}
+    settings |= {name: Settings(given, {"ZENML_STORE_API_KEY": "a-key"}) for name, given in identities.items()}
+    sha = git(place.project.remote, "rev-parse", "main")
+    with (
+        Forge() as forge,
+        Expressions() as expressions,
+        Runner(place.project, forge, expressions, settings, place.machine) as runner,
+    ):
+        runs = runner.run(workflow, Event(event, "refs/heads/main", sha), {"test", "check", "alert"})
+        assert git(place.project.root, "status", "--porcelain") == "", "what is not in git is not released"
+    return next(run for run in runs.values() if run.ran)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_githubs_jobs_log_in_by_the_clouds_own_action_and_leave_the_tree_clean(
+    cloud: str, place: Callable[[str, str], Place]
+) -> None:
+    here = place("github", cloud)
+    identities = {name: identity(cloud, name) for name in ("staging", "operations")}
+    for workflow, event, environment in (
+        ("settle.yml", "schedule", "operations"),
+        ("train-staging.yml", "push", "staging"),
+    ):
+        run = on_github(here, workflow, event, identities)
+        assert run.result == "success", run.log
+        found = told(run.log)
+        if cloud == "gcp":
+            assert found == acts_as(cloud, environment, token=None)
+        elif cloud == "aws":
+            assert (found["AWS_ACCESS_KEY_ID"], found["AWS_DEFAULT_REGION"]) == ("ASIA", "eu-west-1")
+
+
+def on_gitlab(place: Place, home: Path, job: str, event: dict[str, str], given: Mapping[str, str]) -> Ran:
+    """Run a job of GitLab's, which is given a token and these variables."""
+    stacks = {f"ZENML_{name.upper()}_STACK": name for name in ("staging", "production")}
+    variables = {"ZENML_STORE_URL": place.zenml, "ZENML_STORE_API_KEY": "a-key", "ID_TOKEN": TOKEN, **stacks, **given}
+    return GitLab(place.project.root, home, {}, dict(place.machine)).run(job, event=event, **variables)[job]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_gitlabs_jobs_put_the_token_where_the_clouds_libraries_read_it(
+    cloud: str, place: Callable[[str, str], Place], tmp_path: Path
+) -> None:
+    here = place("gitlab", cloud)
+    for job, event, environment in (
+        ("settle", schedule("settle"), "operations"),
+        ("train-merged", EVENTS["merge"], "staging"),
+    ):
+        ran = on_gitlab(here, tmp_path, job, event, identity(cloud, environment))
+        assert ran.code == 0, ran.log
+        assert told(ran.log) == acts_as(cloud, environment)
+    assert git(here.project.root, "status", "--porcelain") == ""
+    assert (here.project.root / "build/id-token").stat().st_mode & 0o077 == 0
+
+
+def test_gitlab_gives_the_token_to_the_jobs_that_log_in_and_to_no_others() -> None:
+    for cloud in CLOUDS:
+        for name, job in real_jobs(render(ci="gitlab", cloud=cloud, risk_tier="high")).items():
+            logs_in = any("--needs ID_TOKEN" in command for command in job["before_script"])
+            assert logs_in is ("id_tokens" in job), name
+
+
+@cache
+def model(cloud: str) -> dict[str, Model]:
+    """Return what Jenkins makes of the file of a project in this cloud, by event."""
+    file = render(ci="jenkins", cloud=cloud) / "Jenkinsfile"
+    return jenkins_jobs.models(file)[file]
+
+
+def on_jenkins(
+    place: Place, cloud: str, event: str, properties: Mapping[str, str], tokens: Mapping[str, str]
+) -> tuple[Build, dict[str, str]]:
+    """Build an event on Jenkins; return the build, and what each script printed."""
+    root, said = place.project.root, dict[str, str]()
+
+    def run(script: str, env: Mapping[str, str]) -> tuple[int, str]:
+        code, said[script] = shell(root, script, env)
+        return code, said[script]
+
+    machine = {**place.machine, "PATH": f"{root / '.venv/bin'}{os.pathsep}{place.machine['PATH']}"}
+    secrets = {f"zenml-{name}": "a-key" for name in ("staging", "production", "operations")}
+    secrets |= {"forge-operations": "a-token"}
+    stacks = {f"ZENML_{name.upper()}_STACK": name for name in ("staging", "production")}
+    jenkins = Jenkins(
+        lambda: root, machine, {"ZENML_STORE_URL": place.zenml, **stacks, **properties}, secrets, run, id_tokens=tokens
+    )
+    return jenkins.build(model(cloud)[event], jenkins_jobs.EVENTS[event]), said
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_build_on_jenkins_acts_by_the_token_of_its_credential(cloud: str, place: Callable[[str, str], Place]) -> None:
+    here = place("jenkins", cloud)
+    properties = {f"STAGING_{name}": value for name, value in identity(cloud, "staging").items()}
+    tokens = {f"cloud-{name}": f"{TOKEN}-of-{name}" for name in ("staging", "production")}
+    for event, environment, verbs in (
+        ("settle", "production", ["runs settle"]),
+        ("merge", "staging", ["snapshot create", "promote --to-stage"]),
+    ):
+        build, said = on_jenkins(here, cloud, event, properties | identity(cloud, "production"), tokens)
+        assert build.result == "SUCCESS", build.log
+        for verb in verbs:
+            (log,) = [text for script, text in said.items() if verb in script]
+            assert told(log) == acts_as(cloud, environment, f"{TOKEN}-of-{environment}")
+        assert TOKEN not in build.log, "Jenkins masks it"
+
+
+def test_the_document_names_the_credentials_and_properties_that_jenkins_binds() -> None:
+    for cloud in CLOUDS:
+        project = render(ci="jenkins", cloud=cloud)
+        page, file = ((project / path).read_text(encoding="utf-8") for path in ("docs/ci.md", "Jenkinsfile"))
+        bound = set(re.findall(r"credentials\('(cloud-\w+)'\)", file))
+        assert (
+            set(re.findall(r"^\| `(cloud-\w+)`", page, re.MULTILINE)) == bound == {"cloud-staging", "cloud-production"}
+        )
+        names = identity(cloud, "staging")
+        assert {f"{of}{name}" for name in names for of in ("", "STAGING_")} <= set(
+            re.findall(r"^\| `(\w+)`", page, re.M)
+        )
+
+
+@pytest.mark.parametrize("system", ["github", "gitlab", "jenkins"])
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_variable_that_is_not_set_is_named_before_anything_is_set_up(
+    system: str, cloud: str, place: Callable[[str, str], Place], tmp_path: Path
+) -> None:
+    given = identity(cloud, "operations")
+    last, _ = given.popitem()
+    here = place(system, cloud)
+    match system:
+        case "github":
+            log = on_github(here, "settle.yml", "schedule", {"operations": given}).log
+        case "gitlab":
+            log = on_gitlab(here, tmp_path, "settle", schedule("settle"), given).log
+        case _:
+            log = on_jenkins(here, cloud, "settle", given, {"cloud-production": TOKEN})[0].log
+    assert f"not set: {last};" in log
+    assert "acts as" not in log
+    assert "make setup" not in log.partition("not set")[0]
