@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 
-WITHOUT_ZENML = frozenset({"check", "ci", "drift", "policy", "quality"})
+WITHOUT_ZENML = frozenset({"access", "check", "ci", "drift", "policy", "quality"})
 
 
 @app.callback()
@@ -40,6 +40,7 @@ def governance(
 
 # The modules beside this one; importing one registers its verbs on `app`.
 VERBS: tuple[str, ...] = (
+    "access",
     "check",
     "ci",
     "drift",

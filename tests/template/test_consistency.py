@@ -17,10 +17,12 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel
 from support.answers import PAIRWISE
 from support.rendering import ROOT, files, questions, render
+from zenml.cli.cli import cli
 
 from governance_core.cli.app import VERBS, app
 from governance_core.core import template_root
 from governance_core.project import FILES, Project, file_class
+from governance_core.secrets.declared import declared_secrets
 
 SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
 TEMPLATE = ROOT / "template"
@@ -138,7 +140,8 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
         "scripts/build_snapshot.py": ["snapshot", "create"],
     }
     commands = documented_commands(render())
-    assert {words[0] for _, words in commands} == {"make", "python", "governance", "copier", "gh", "git", "uv"}
+    programs = {"make", "python", "governance", "zenml", "umask", "copier", "gh", "git", "uv"}
+    assert {words[0] for _, words in commands} == programs
     for page, words in commands:
         match words:
             case ["make", *wanted]:
@@ -149,6 +152,8 @@ def test_the_commands_in_a_projects_documents_are_ones_that_exist() -> None:
                 parse([*scripts[script], *options])
             case ["governance", *arguments]:
                 parse(arguments)
+            case ["zenml", *arguments]:
+                parse(arguments, cli)
 
 
 PLATFORMS = {
@@ -173,28 +178,28 @@ def test_a_project_is_told_how_ci_gets_the_platform_from_its_own_source_and_no_o
 
 @pytest.mark.parametrize(("alerter", "channel"), [("slack", "C0123ABCD"), ("discord", "112233445566778899")])
 def test_the_commands_that_register_an_alerter_are_ones_that_zenml_takes(alerter: str, channel: str) -> None:
-    from zenml.cli.cli import cli
     from zenml.integrations.discord.flavors import DiscordAlerterConfig
     from zenml.integrations.slack.flavors import SlackAlerterConfig
 
-    commands = documented_commands(render(alerter=alerter, alert_channel=channel))
-    secret, register, update = [words[1:] for page, words in commands if words[0] == "zenml"]
-    for arguments in (secret, register, update):
+    project = render(alerter=alerter, alert_channel=channel)
+    commands = documented_commands(project)
+    register, update = [words[1:] for page, words in commands if (page, words[0]) == ("alerts.md", "zenml")]
+    for arguments in (register, update):
         parse(arguments, cli)
     given = dict(word[2:].split("=") for word in register if word.startswith("--"))
     assert given.pop("flavor") == alerter
     config: type[BaseModel] = {"slack": SlackAlerterConfig, "discord": DiscordAlerterConfig}[alerter]
     assert given.keys() <= config.model_fields.keys()
-    assert sorted(given.values()) == sorted([channel, f"{{{{{secret[2]}.token}}}}"])
+    assert set(given.values()) == {channel} | references(project)
     assert update[-1] == f"--alerter={register[2]}"
 
 
 def test_the_commands_that_register_a_tracker_are_ones_that_zenml_takes() -> None:
-    from zenml.cli.cli import cli
     from zenml.integrations.mlflow.flavors import MLFlowExperimentTrackerFlavor
     from zenml.integrations.mlflow.flavors.mlflow_experiment_tracker_flavor import MLFlowExperimentTrackerConfig
 
-    commands = documented_commands(render(experiment_tracker="mlflow"))
+    project = render(experiment_tracker="mlflow")
+    commands = documented_commands(project)
     registered = [words[1:] for page, words in commands if (page, words[0]) == ("experiments.md", "zenml")]
     for arguments in registered:
         parse(arguments, cli)
@@ -202,6 +207,14 @@ def test_the_commands_that_register_a_tracker_are_ones_that_zenml_takes() -> Non
         given = dict(word[2:].split("=") for word in words if word.startswith("--"))
         assert given.pop("flavor") == MLFlowExperimentTrackerFlavor().name
         assert given.keys() <= MLFlowExperimentTrackerConfig.model_fields.keys()
+    given = {word for words in registered for word in words}
+    assert {f"--tracking_token={reference}" for reference in references(project)} <= given
+
+
+def references(project: Path) -> set[str]:
+    """Return how stack components refer to the secrets that the platform declares for a project."""
+    declared = declared_secrets(project).values()
+    return {f"{{{{{secret.name}.{key}}}}}" for secret in declared for key in secret.keys}
 
 
 @pytest.mark.parametrize(
