@@ -1,0 +1,26 @@
+output "role_arn" {
+  description = "ARN of the role that the steps run as."
+  value       = "arn:aws:iam::${var.account_id}:role/${aws_iam_role.steps.name}"
+}
+
+output "component" {
+  description = "ZenML component: flavor and configuration."
+  value = {
+    flavor = "kubernetes"
+    configuration = merge(
+      {
+        kubernetes_namespace          = var.namespace
+        service_account_name          = local.service_account
+        step_pod_service_account_name = local.service_account
+      },
+      var.connected ? {} : { kubernetes_context = local.cluster_arn },
+    )
+    connected   = true
+    resource_id = var.cluster
+  }
+}
+
+output "submit_policy_arn" {
+  description = "ARN of the policy that lets a role log in to the cluster."
+  value       = aws_iam_policy.submit.arn
+}

@@ -1,0 +1,32 @@
+variable "name" {
+  description = "What the names begin with. The bucket's adds the account, which makes it unique in all of AWS."
+  type        = string
+}
+
+variable "account_id" {
+  description = "Id of the AWS account."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the bucket and of its key."
+  type        = string
+}
+
+variable "readers" {
+  description = "ARNs of the roles of the other environment that read artifacts."
+  type        = set(string)
+}
+
+variable "sources" {
+  description = "Artifact stores of the other environment that the roles of this one read."
+  type = list(object({
+    bucket_arn  = string
+    kms_key_arn = string
+  }))
+}
+
+variable "retention_days" {
+  description = "For how many days a replaced or deleted artifact can be brought back."
+  type        = number
+}

@@ -1,0 +1,14 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.25.0, < 7.0.0"
+    }
+    zenml = {
+      source  = "zenml-io/zenml"
+      version = ">= 3.0.6, < 4.0.0"
+    }
+  }
+}
