@@ -3,8 +3,8 @@ locals {
   service_account = "${var.name}-steps"
 }
 
-# The identity that the steps run as: pods with this account, in this namespace of this cluster. The account itself is made
-# by kubectl, as the README says.
+# The identity that the steps run as: pods with this account, in this namespace of this cluster. The account itself is
+# made by kubectl, as the README says.
 resource "aws_iam_role" "steps" {
   name        = "${var.name}-steps"
   description = "What the steps of the pipelines run as"

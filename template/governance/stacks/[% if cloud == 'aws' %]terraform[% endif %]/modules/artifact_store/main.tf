@@ -76,8 +76,8 @@ resource "aws_s3_bucket_versioning" "this" {
   }
 }
 
-# What a run replaces or deletes is kept as a version, which the bucket's policy lets nobody delete before its time. Object
-# Lock would refuse what SageMaker and older clients upload without a checksum.
+# What a run replaces or deletes is kept as a version, which the bucket's policy lets nobody delete before its time.
+# Object Lock would do so too, but refuses what a client uploads without a checksum.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket_versioning.this.bucket
 
@@ -163,8 +163,8 @@ resource "aws_s3_bucket_policy" "this" {
 
 # ------------------------------------------------------------------------------------------------- who works with them
 
-# Deleting hides an object behind a marker. Versioning is not among the actions: ZenML, which would then try to delete the
-# former versions of its logs, warns once and lets them be.
+# Deleting hides an object behind a marker. Versioning is not among the actions: ZenML, which would then try to delete
+# the former versions of its logs, warns once and lets them be.
 resource "aws_iam_policy" "use" {
   name        = "${var.name}-artifacts"
   description = "Reads and writes the artifacts in ${local.bucket}"
