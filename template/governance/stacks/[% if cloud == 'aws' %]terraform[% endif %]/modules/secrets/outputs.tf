@@ -1,8 +1,3 @@
-output "arns" {
-  description = "ARN of each secret in Secrets Manager, by its name here."
-  value       = { for name, secret in aws_secretsmanager_secret.this : name => secret.arn }
-}
-
 output "read_policies" {
   description = "Policy that lets a role read the secrets, where there are any: its ARN by a name."
   value       = { for policy in aws_iam_policy.read : "secrets" => policy.arn }
