@@ -1,5 +1,5 @@
-# The account that the bootstrap made stands in azurerm.tfbackend. It is opened by identity: whoever called `az login`, or
-# where ARM_OIDC_TOKEN is set the job that it is for.
+# The account that the bootstrap made stands in azurerm.tfbackend. It is opened by identity, a person's (`az login`) or a
+# federated one, and never by its key.
 terraform {
   backend "azurerm" {
     container_name   = "state"
