@@ -7,6 +7,7 @@ resource "azurerm_container_registry" "this" {
 
   admin_enabled           = false
   anonymous_pull_enabled  = false
+  data_endpoint_enabled   = true
   zone_redundancy_enabled = true
 
   # What a release runs is named by its digest and tagged. An untagged image is one that a later build took the tag from.
