@@ -17,6 +17,7 @@ from zenml.container_registries import BaseContainerRegistry
 
 from governance_core.core import GovernanceError, Refused, UsageError, Violation
 from governance_core.lifecycle.running import enter
+from governance_core.pipelines.inspection import importable, named_pipelines
 from governance_core.project import Project, load_project, lock_digest, remote_url, repository_state
 from governance_core.registry.actors import current_actor
 from governance_core.registry.images import Image, newest_image, record_image
@@ -64,6 +65,7 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
     registry = _registry(environment)
     base = _base(root)
     _require_committed(root)
+    apt_packages = _apt_packages(root)
     builder = _builder()
     digest = builder.pull(base)
     say(f"{base} is {digest}")
@@ -74,6 +76,7 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
     values = {
         "PYTHON_DIGEST": digest,
         "CREATED": now.isoformat(timespec="seconds"),
+        "APT_PACKAGES": " ".join(apt_packages),
         "LOCK": lock,
         "REVISION": state.commit or "",
         "SOURCE": remote_url(root) or "",
@@ -87,6 +90,7 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         environment=environment,
         base=f"{base}@{digest}",
         lock=lock,
+        apt_packages=apt_packages,
         commit=state.commit or "",
         tree=state.tree or "",
         actor=current_actor(root).as_dict(),
@@ -111,6 +115,13 @@ def _base(root: Path) -> str:
     if found is None:
         raise UsageError(f"{dockerfile} does not exist, or names no PYTHON_IMAGE; `governance check --fix` writes it")
     return found[1]
+
+
+def _apt_packages(root: Path) -> list[str]:
+    """Return the Debian packages that the project's pipelines ask for, and with them all of their steps."""
+    with importable(root / "src"):
+        settings = [pipeline.configuration.docker_settings for pipeline in named_pipelines(root).values()]
+    return sorted({package for chosen in settings for package in chosen.apt_packages})
 
 
 def _require_committed(root: Path) -> None:

@@ -21,6 +21,7 @@ from zenml.pipelines.pipeline_definition import Pipeline
 from zenml.steps.step_invocation import StepInvocation
 
 from governance_core.core import Refused, UsageError, Violation, digest
+from governance_core.docker.running import with_docker_settings
 from governance_core.materializers import PERSONAL_DATA, governed_frames
 from governance_core.pipelines.evidence import record_evidence
 from governance_core.pipelines.placement import compiled_graph, compiled_models
@@ -151,7 +152,13 @@ class GovernedPipeline(Pipeline):
             raise Refused(f"pipeline '{self.name}'", violations)
         with governed_frames():
             snapshot, schedule, build = super()._compile(config_path=config_path, **run_configuration_args)
-        return self._governed(snapshot), schedule, build
+        if build:
+            message = (
+                "a build of ZenML's cannot be chosen: steps run in the image that `governance image build` records"
+            )
+            raise Refused(f"pipeline '{self.name}'", [Violation("docker-settings", message)])
+        snapshot = with_docker_settings(self._governed(snapshot), self._submission["image"], self.root)
+        return snapshot, schedule, build
 
     def _configured(self, steps: Mapping[str, Any]) -> Iterator[Violation]:
         """Yield what would change the platform's steps behind the back of the code that everybody reviews."""

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from zenml.client import Client
+from zenml.enums import StackComponentType
+
 from governance_core.core import DISTRIBUTION, file_digest, installation, this_process
 from governance_core.policy import GOVERNANCE_FILE, EffectivePolicy, effective, load_governance_file
 from governance_core.project import (
@@ -22,6 +25,7 @@ from governance_core.project import (
     template_state,
 )
 from governance_core.registry.actors import current_actor
+from governance_core.registry.releases import image_to_run
 
 ENVIRONMENT_VARIABLE = "GOVERNANCE_ENVIRONMENT"
 
@@ -58,6 +62,7 @@ def collect(root: Path, config: Path | None) -> Submission:
     asked = load_governance_file(root / GOVERNANCE_FILE)
     policy = effective(environment(), project.risk_tier, asked, project.problem)
     package = installation()
+    lock = lock_digest(root)
     return {
         "id": uuid4().hex,
         "environment": policy.environment,
@@ -71,7 +76,8 @@ def collect(root: Path, config: Path | None) -> Submission:
         },
         "repository": asdict(repository_state(root)),
         "governed": {"digest": governed_digest(root), "intact": not governed_findings(root)},
-        "lock": lock_digest(root),
+        "lock": lock,
+        "image": _image(project, lock, policy.environment),
         "config": config and file_digest(config),
         "template": asdict(template_state(root)),
         "package": {"name": DISTRIBUTION, "version": package.version, "kind": package.kind},
@@ -81,6 +87,14 @@ def collect(root: Path, config: Path | None) -> Submission:
         "personal_data": asked.personal_data,
         "process": this_process(),
     }
+
+
+def _image(project: Project, lock: str | None, environment: str) -> dict[str, Any] | None:
+    """Return the image that steps run in; None where the active stack has no registry for one, or none is recorded."""
+    if StackComponentType.CONTAINER_REGISTRY not in Client().active_stack_model.components:
+        return None
+    image = image_to_run(project.project_slug, lock, environment)
+    return image.running if image else None
 
 
 def governance(submission: Mapping[str, Any], *, makes_model: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from governance_core.core import Conflict, Violation
 from governance_core.project import files_below
 from governance_core.registry.chains import journal
+from governance_core.registry.images import Image, newest_image
 
 RELEASE = "release"  # the kind of event
 _RELEASING = ContextVar("_RELEASING", default=False)
@@ -22,7 +23,8 @@ class Release:
     """One commit of a project with everything that decides what a run of it does in an environment.
 
     ``lock`` and ``config`` are the digests of uv.lock and of the environment's configuration, ``governance`` is the
-    version of the package, and ``pipelines`` names the ZenML snapshot of each pipeline, or None where it has none.
+    version of the package, ``image`` what the steps run in, by digest, or None where the stack has no container
+    registry, and ``pipelines`` names the ZenML snapshot of each pipeline, or None where it has none.
     """
 
     environment: str
@@ -32,6 +34,7 @@ class Release:
     lock: str | None
     config: str | None
     governance: str
+    image: str | None
     pipelines: Mapping[str, str | None]
     actor: Mapping[str, Any]
 
@@ -47,6 +50,7 @@ class Release:
             lock=submission["lock"],
             config=submission["config"],
             governance=submission["package"]["version"],
+            image=(submission["image"] or {}).get("image"),
             pipelines=pipelines,
             actor=submission["actor"],
         )
@@ -70,7 +74,7 @@ class Release:
     def differences(self, submission: Mapping[str, Any]) -> Iterator[str]:
         """Yield everything in which a submission is not what was released."""
         seen = Release.of(submission, {})
-        for name in ("commit", "lock", "config", "governance"):
+        for name in ("commit", "lock", "config", "governance", "image"):
             released, submitted = getattr(self, name), getattr(seen, name)
             if released != submitted:
                 yield f"{name} is {submitted}, and {released} was released"
@@ -86,6 +90,16 @@ def newest_release(project_slug: str, environment: str) -> Release | None:
         if event.kind == RELEASE and event.body["environment"] == environment:
             return Release.from_dict(event.body)
     return None
+
+
+def image_to_run(project_slug: str, lock: str | None, environment: str) -> Image | None:
+    """Return the image that a run of a lock has: in production the released one, else the newest that may run there.
+
+    An image that was built since the release, such as the monthly one, reaches production with the next release.
+    """
+    release = newest_release(project_slug, environment) if environment == "production" else None
+    released = release.image if release and release.lock == lock and not _RELEASING.get() else None
+    return newest_image(project_slug, lock, environment, released)
 
 
 def record_release(project_slug: str, release: Release) -> Release:

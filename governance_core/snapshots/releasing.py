@@ -25,6 +25,7 @@ from governance_core.policy import ENVIRONMENTS
 from governance_core.project import load_project, repository_state
 from governance_core.registry.chains import find_model_id
 from governance_core.registry.releases import Release, newest_release, not_released, record_release
+from governance_core.registry.releases import releasing as becoming_released
 from governance_core.registry.versions import ModelVersion
 from governance_core.snapshots import server
 from governance_core.snapshots.checkout import run_elsewhere
@@ -71,7 +72,8 @@ def create(
     with importable(root / "src"):
         pipelines = _pipelines(root, names)
         release = _release(root, pipelines, environment, say)
-        said = f"{', '.join(names)} of commit {release.commit[:12]} was released to {environment}"
+        inside = f" in {release.image}" if release.image else ""
+        said = f"{', '.join(names)} of commit {release.commit[:12]} was released to {environment}{inside}"
         if not run:
             return Outcome(said, release)
         say(said)
@@ -156,7 +158,8 @@ def _release(root: Path, pipelines: Mapping[str, GovernedPipeline], environment:
     configured = {name: configured_for(pipeline, environment, root) for name, pipeline in pipelines.items()}
     if pro:
         server.require_stack()
-    submission = collect(root, next(iter(configured.values())).config_file)
+    with becoming_released():
+        submission = collect(root, next(iter(configured.values())).config_file)
     if not submission["repository"]["clean"]:
         message = "the working tree has changes that no commit holds; commit them first"
         raise Refused(f"a release to {environment}", [Violation("dirty-tree", message)])

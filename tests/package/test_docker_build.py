@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -77,7 +78,7 @@ def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
         scratch.write(f"configs/{environment}.yaml", "")
     scratch.write("uv.lock", "locked\n")
     scratch.git("remote", "add", "origin", "https://user:secret@git.test/team/project.git")
-    scratch.commit()
+    scratch.add("pipelines", "")
     return scratch
 
 
@@ -96,6 +97,7 @@ def test_an_image_is_built_from_the_locked_files_pushed_and_recorded(
         "environment": "production",
         "base": f"{base}@{BASE}",
         "lock": file_digest(project.root / "uv.lock"),
+        "apt_packages": [],
         "commit": project.git("rev-parse", "HEAD"),
         "tree": project.git("rev-parse", "HEAD^{tree}"),
         "actor": event.body["actor"],
@@ -107,6 +109,18 @@ def test_an_image_is_built_from_the_locked_files_pushed_and_recorded(
     assert push.startswith(f"push {repository}:")
     assert f"--build-arg=PYTHON_DIGEST={BASE} " in build
     assert "--build-arg=SOURCE=https://git.test/team/project.git " in build, "without the password"
+
+
+def test_the_image_holds_the_debian_packages_that_the_pipelines_ask_for(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    del sys.modules[f"{project.package}.pipelines"]
+    settings = "settings={'docker': get_docker_settings(apt_packages=['libgomp1', 'git'])}"
+    code = f"@governed_pipeline({settings})\ndef reading():\n    load()\n"
+    project.add("pipelines", f"from governance_core.docker import get_docker_settings\n\n{code}")
+    assert governance("image", "build", "--environment", "staging")[0] == 0
+    assert journal(project)[-1].body["apt_packages"] == ["git", "libgomp1"]
+    assert "--build-arg=APT_PACKAGES=git libgomp1 " in docker.calls[2]
 
 
 def test_a_failed_push_records_nothing(project: Scratch, docker: Docker, governance: Governance) -> None:

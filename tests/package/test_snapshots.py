@@ -73,6 +73,7 @@ def test_a_release_records_what_decides_about_its_runs(project: Scratch, governa
         "lock": file_digest(project.root / "uv.lock"),
         "config": file_digest(project.root / "configs/production.yaml"),
         "governance": version(),
+        "image": None,
         "pipelines": {"training": None},
     }
 
@@ -214,7 +215,7 @@ def test_a_release_of_another_version_of_the_package_is_read(project: Scratch, g
     assert create(governance)[0] == 0
     (recorded,) = releases(project)
     slug = project.project.project_slug
-    chains.journal(slug).record("release", {**recorded, "image": "sha256:1"})
+    chains.journal(slug).record("release", {**recorded, "provenance": "sha256:1"})
     assert newest_release(slug, "production") == Release(**recorded)
     del recorded["lock"], recorded["actor"]
     chains.journal(slug).record("release", recorded)

@@ -1,0 +1,158 @@
+"""ZenML's Docker settings as the platform keeps them, what a team may add, and what it may not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from zenml.config import DockerSettings
+
+from governance_core.core import DISTRIBUTION, Refused, UsageError, Violation
+
+# The versions of the platform's own uv.lock, which fit each other; docs/decisions/0008 says why these.
+LIGHTWEIGHT = ["pandas==2.3.3", "pyarrow==25.0.1", "zenml==0.98.0"]
+STANDARD = [*LIGHTWEIGHT, "duckdb==2.0.0", "polars==2.1.0", "scikit-learn==1.9.1"]
+# Its wheel brings CUDA 12.8 (nvidia-cuda-runtime-cu12 12.8.90): the machine needs NVIDIA's driver and nothing else.
+GPU = [*STANDARD, "torch==2.9.1"]
+ENVIRONMENT = {"PYTHONUNBUFFERED": "1"}
+GPU_ENVIRONMENT = ENVIRONMENT | {"NVIDIA_DRIVER_CAPABILITIES": "compute,utility", "NVIDIA_VISIBLE_DEVICES": "all"}
+
+LIGHTWEIGHT_DOCKER_SETTINGS = DockerSettings(requirements=LIGHTWEIGHT, environment=ENVIRONMENT)
+STANDARD_DOCKER_SETTINGS = DockerSettings(requirements=STANDARD, environment=ENVIRONMENT)
+GPU_DOCKER_SETTINGS = DockerSettings(requirements=GPU, environment=GPU_ENVIRONMENT)
+
+Kind = Literal["standard", "gpu", "lightweight"]
+KINDS: dict[str, DockerSettings] = {
+    "standard": STANDARD_DOCKER_SETTINGS,
+    "gpu": GPU_DOCKER_SETTINGS,
+    "lightweight": LIGHTWEIGHT_DOCKER_SETTINGS,
+}
+RULE = "docker-settings"
+A_TEAM_S = frozenset({"requirements", "apt_packages", "environment", "runtime_environment"})
+DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
+
+
+def get_docker_settings(
+    kind: Kind = "standard",
+    *,
+    requirements: Iterable[str] = (),
+    apt_packages: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+    runtime_environment: Mapping[str, str] | None = None,
+    **others: Any,
+) -> DockerSettings:
+    """Return the platform's Docker settings with a team's additions: ZenML itself would replace the lists.
+
+    Args:
+        kind: ``standard``, ``gpu`` (PyTorch with CUDA) or ``lightweight`` (no machine learning libraries).
+        requirements: Python packages beside the platform's, as pip writes them. Where the stack has a container
+            registry they must be in uv.lock too.
+        apt_packages: Debian packages that `governance image build` installs.
+        environment: variables beside the platform's.
+        runtime_environment: variables that are set after the packages are installed.
+        others: any other setting of ZenML's; each is refused by name.
+
+    Raises:
+        UsageError: if there is no such kind or setting, or a requirement or a Debian package is not written as one.
+        Refused: if a setting is the platform's to make, or an addition changes what the platform set.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there is no kind {kind!r} of Docker settings; there are: {', '.join(KINDS)}")
+    if unknown := sorted(others.keys() - DockerSettings.model_fields.keys()):
+        raise UsageError(f"Docker settings have no {', '.join(unknown)}")
+    platform = KINDS[kind]
+    settings = platform.model_copy(
+        update={
+            "requirements": _joined(platform.requirements, requirements),
+            "apt_packages": _joined(platform.apt_packages, apt_packages),
+            "environment": platform.environment | dict(environment or {}),
+            "runtime_environment": dict(runtime_environment or {}),
+            **others,
+        }
+    )
+    if violations := [*violations_of(settings, platform.environment)]:
+        raise Refused("making Docker settings", violations)
+    return settings
+
+
+def completed(*chosen: DockerSettings | None) -> DockerSettings:
+    """Return the platform's standard settings with what was chosen in their place; the last one wins.
+
+    Variables are joined. A list that was chosen holds the platform's already, or `violations_of` says so.
+    """
+    fields: dict[str, Any] = {}
+    for settings in (STANDARD_DOCKER_SETTINGS, *filter(None, chosen)):
+        given = {name: getattr(settings, name) for name in A_TEAM_S & settings.model_fields_set}
+        for name in ("environment", "runtime_environment"):
+            given[name] = fields.get(name, {}) | given.get(name, {})
+        fields |= given
+    return DockerSettings(**fields)
+
+
+def violations_of(settings: DockerSettings, platform: Mapping[str, str] = ENVIRONMENT) -> Iterator[Violation]:
+    """Yield what settings change that is the platform's, wherever they were written.
+
+    Args:
+        settings: with nothing set but what somebody chose.
+        platform: the variables that keep their values.
+
+    Raises:
+        UsageError: if a requirement or a Debian package is not written as one.
+    """
+    set_now, defaults = settings.model_fields_set, DockerSettings.model_fields
+    for name in sorted(set_now - A_TEAM_S):
+        if getattr(settings, name) != defaults[name].default:
+            yield _refused(
+                f"{name} cannot be set: steps run as the plain user of the image that `governance image build` makes "
+                f"of uv.lock; get_docker_settings adds {', '.join(sorted(A_TEAM_S))}"
+            )
+    if settings.requirements is not None:
+        yield from _of_requirements(settings.requirements)
+    for package in settings.apt_packages:
+        if not DEBIAN_PACKAGE.fullmatch(package):
+            raise UsageError(f"apt_packages: {package!r} is no name of a Debian package, such as libgomp1")
+    for name, value in platform.items():
+        for variables in (settings.environment, settings.runtime_environment):
+            if variables.get(name, value) != value:
+                yield _refused(f"variable {name} is {value} on the platform, and cannot be {variables[name]}")
+
+
+def _of_requirements(requirements: str | list[str]) -> Iterator[Violation]:
+    if isinstance(requirements, str):
+        yield _refused(f"requirements is the file {requirements}; name the packages to get_docker_settings")
+        return
+    if missing := [pin for pin in LIGHTWEIGHT if pin not in requirements]:
+        yield _refused(
+            f"requirements replaces the platform's list and leaves out {', '.join(missing)}; "
+            "get_docker_settings(requirements=[...]) adds to it"
+        )
+    pinned = {canonicalize_name(parsed(pin).name): pin for pin in GPU}
+    for requirement in requirements:
+        name = canonicalize_name(parsed(requirement).name)
+        if name == DISTRIBUTION:
+            yield _refused(f"{DISTRIBUTION} comes from uv.lock, and never from the index that requirements name")
+        elif pinned.get(name, requirement) != requirement:
+            yield _refused(f"requirement {requirement} is {pinned[name]} on the platform; leave it out")
+
+
+def parsed(requirement: str) -> Requirement:
+    """Return a requirement as packaging reads it.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    try:
+        return Requirement(requirement)
+    except InvalidRequirement as error:
+        raise UsageError(f"requirements: {requirement!r} is no requirement: {error}") from error
+
+
+def _joined(platform: Any, team: Iterable[str]) -> list[str]:
+    return [*dict.fromkeys([*platform, *team])]
+
+
+def _refused(message: str) -> Violation:
+    return Violation(RULE, message)
