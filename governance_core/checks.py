@@ -19,6 +19,7 @@ from governance_core.project import (
     load_project,
     template_state,
 )
+from governance_core.secrets.declared import declared_secrets
 
 PACKAGE = "governance_core"
 
@@ -119,6 +120,10 @@ def _policy(root: Path, project: Project) -> Iterator[Finding]:
     except UsageError as error:
         yield Finding("policy-invalid", GOVERNANCE_FILE, " ".join(str(error).split()))
         return
+    try:
+        declared_secrets(root)
+    except UsageError as error:
+        yield Finding("secrets-invalid", GOVERNANCE_FILE, " ".join(str(error).split()))
     broken: dict[tuple[str, str], list[str]] = {}
     for environment in ENVIRONMENTS:
         try:

@@ -35,7 +35,7 @@ def declared_secrets(root: Path) -> dict[str, Declared]:
     team = _declared(load_governance_file(root / GOVERNANCE_FILE).secrets, GOVERNANCE_FILE)
     if both := sorted(platform.keys() & team.keys()):
         raise UsageError(
-            f"{GOVERNANCE_FILE}: secrets.{both[0]} is the platform's ({SECRETS_FILE}); give the team's another name"
+            f"{GOVERNANCE_FILE}: secrets.{both[0]} is the platform's ({SECRETS_FILE}); take it out, or rename it"
         )
     declared = platform | team
     given: dict[str, str] = {}

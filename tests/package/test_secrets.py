@@ -24,13 +24,17 @@ from support.rendering import render
 from support.scratch import Scratch, scratch_project
 from zenml.client import Client
 from zenml.exceptions import EntityExistsError, IllegalOperationError, SecretsStoreNotConfiguredError
+from zenml.utils.secret_utils import is_secret_reference
 
+from governance_core import checks
 from governance_core.core import Conflict, GovernanceError, Refused, UsageError
 from governance_core.policy import effective, load_governance_file
+from governance_core.project import render_governed
 from governance_core.registry.chains import Chain
 from governance_core.registry.chains import journal as journal_of
 from governance_core.secrets import keeping
-from governance_core.secrets.declared import declared_secrets, given_value, place
+from governance_core.secrets.declared import SECRETS_FILE, declared_secrets, given_value, place
+from governance_core.stacks.flavors import flavors
 
 CANARY = "sésame-4711-ouvre-toi"
 WAREHOUSE = "secrets:\n  warehouse:\n    keys: [user, password]\n    used_by: [src/steps/data.py, the nightly export]\n"
@@ -125,13 +129,33 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
         ({}, {}),
         ({"alerter": "slack", "alert_channel": "C0123ABCD"}, {"slack": ["token"]}),
         ({"alerter": "discord", "alert_channel": "112233445566778899"}, {"discord": ["token"]}),
-        ({"experiment_tracker": "mlflow"}, {"mlflow": ["token"]}),
+        ({"experiment_tracker": "mlflow", "cloud": "aws"}, {"mlflow": ["token"]}),
+        ({"experiment_tracker": "mlflow"}, {}),  # in a local file
     ],
 )
 def test_the_platform_declares_what_its_components_use(answers: dict[str, str], declared: dict[str, list[str]]) -> None:
     found = declared_secrets(render(**answers))
     assert {name: list(secret.keys) for name, secret in found.items()} == declared
     assert {secret.source for secret in found.values()} <= {"governance/secrets.yaml"}
+
+
+@pytest.mark.parametrize(("cloud", "orchestrator"), [("local", None), ("gcp", "vertex"), ("azure", "kubernetes")])
+@pytest.mark.parametrize(
+    ("chat", "channel"), [("none", None), ("slack", "C0123ABCD"), ("discord", "112233445566778899")]
+)
+@pytest.mark.parametrize("tracker", ["none", "mlflow"])
+def test_the_platform_declares_exactly_what_its_stacks_refer_to(
+    cloud: str, orchestrator: str | None, chat: str, channel: str | None, tracker: str
+) -> None:
+    where = {"cloud": cloud, "region": orchestrator and "here", "orchestrator": orchestrator}
+    beside = {"alerter": chat, "alert_channel": channel, "experiment_tracker": tracker}
+    project = Scratch(Path(), where | beside).project
+    given = [value for flavor in flavors(project, "production") for value in flavor.given.values()]
+    rendered = yaml.safe_load(render_governed(project)[SECRETS_FILE].content)["secrets"]
+    declared = {f"{{{{{name}.{key}}}}}" for name, secret in rendered.items() for key in secret["keys"]}
+    assert declared == {value for value in given if is_secret_reference(value)}
+    for name, secret in rendered.items():
+        assert secret["used_by"][0].endswith(f"{{{{{name}.{secret['keys'][0]}}}}}")
 
 
 def test_the_team_declares_its_own_beside_them(team: Scratch) -> None:
@@ -190,6 +214,8 @@ def test_two_secrets_that_could_not_be_told_apart_are_refused(team: Scratch, dec
     with pytest.raises(UsageError) as error:
         declared_secrets(team.root)
     assert said in str(error.value)
+    (found,) = (finding for finding in checks.check(team.root).findings if finding.rule == "secrets-invalid")
+    assert said in found.message
 
 
 # Where a value is given
@@ -605,11 +631,3 @@ def test_no_value_is_told_where_the_database_refuses_the_statement_that_holds_it
     assert (error.value.__cause__, error.value.__context__) == (None, None)
     assert_untold(out, err, logged.text, "".join(traceback.format_exception(error.value)))
     assert (names(), len(events(given))) == before
-
-
-def test_what_is_declared_is_what_the_rendered_file_says_in_yaml() -> None:
-    rendered = render(alerter="slack", alert_channel="C0123ABCD", experiment_tracker="mlflow")
-    held = yaml.safe_load((rendered / "governance/secrets.yaml").read_text(encoding="utf-8"))["secrets"]
-    assert held.keys() == {"slack", "mlflow"}
-    for name, secret in held.items():
-        assert [f"{{{{{name}.{key}}}}}" in secret["used_by"][0] for key in secret["keys"]] == [True]

@@ -198,7 +198,7 @@ def test_the_commands_that_register_a_tracker_are_ones_that_zenml_takes() -> Non
     from zenml.integrations.mlflow.flavors import MLFlowExperimentTrackerFlavor
     from zenml.integrations.mlflow.flavors.mlflow_experiment_tracker_flavor import MLFlowExperimentTrackerConfig
 
-    project = render(experiment_tracker="mlflow")
+    project = render(experiment_tracker="mlflow", cloud="gcp")
     commands = documented_commands(project)
     registered = [words[1:] for page, words in commands if (page, words[0]) == ("experiments.md", "zenml")]
     for arguments in registered:
