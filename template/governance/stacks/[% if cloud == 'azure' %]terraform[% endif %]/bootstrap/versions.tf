@@ -14,5 +14,10 @@ provider "azurerm" {
   tenant_id           = var.tenant_id
   storage_use_azuread = true
 
-  features {}
+  features {
+    # What is made here is made by Azure Resource Manager; nothing asks the accounts, whose networks may leave this machine out.
+    storage {
+      data_plane_available = false
+    }
+  }
 }
