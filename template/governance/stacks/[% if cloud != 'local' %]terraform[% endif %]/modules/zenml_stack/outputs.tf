@@ -2,8 +2,3 @@ output "stack_name" {
   description = "Name of the stack: the value of ZENML_STAGING_STACK or ZENML_PRODUCTION_STACK."
   value       = zenml_stack.this.name
 }
-
-output "stack_id" {
-  description = "Id of the stack."
-  value       = zenml_stack.this.id
-}

@@ -1,8 +1,3 @@
-output "bucket" {
-  description = "Name of the bucket."
-  value       = google_storage_bucket.this.name
-}
-
 output "component" {
   description = "ZenML component: flavor and configuration."
   value = {
