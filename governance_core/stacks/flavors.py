@@ -42,18 +42,25 @@ STORES: dict[str, tuple[Flavor, ...]] = {
         Flavor("container_registry", "azure", "cloud", ("uri",), connected=True),
     ),
 }
-# By orchestrator; the identity that the steps run as is asked for, because a default one may do anything.
-SERVICES: dict[str, Flavor] = {
-    "vertex": Flavor(
-        "orchestrator", "vertex", "orchestrator", ("project", "location", "workload_service_account"), connected=True
-    ),
-    "sagemaker": Flavor("orchestrator", "sagemaker", "orchestrator", ("execution_role",), connected=True),
-    "azureml": Flavor(
-        "orchestrator", "azureml", "orchestrator", ("subscription_id", "resource_group", "workspace"), connected=True
-    ),
-    "kubernetes": Flavor(
-        "orchestrator", "kubernetes", "orchestrator", ("kubernetes_namespace", "service_account_name"), connected=True
-    ),
+CONTEXT = "kubernetes_context"  # what names a cluster where the connector does not
+_VERTEX = ("project", "location", "workload_service_account")
+_AZUREML = ("subscription_id", "resource_group", "workspace")
+_KUBERNETES = ("kubernetes_namespace", "service_account_name")
+# By cloud and orchestrator; the identity that the steps run as is asked for, because a default one may do anything.
+# On Azure the connector would fetch the credentials of a cluster's administrator, and submit to AzureML as the server.
+SERVICES: dict[str, dict[str, Flavor]] = {
+    "gcp": {
+        "vertex": Flavor("orchestrator", "vertex", "orchestrator", _VERTEX, connected=True),
+        "kubernetes": Flavor("orchestrator", "kubernetes", "orchestrator", _KUBERNETES, connected=True),
+    },
+    "aws": {
+        "sagemaker": Flavor("orchestrator", "sagemaker", "orchestrator", ("execution_role",), connected=True),
+        "kubernetes": Flavor("orchestrator", "kubernetes", "orchestrator", _KUBERNETES, connected=True),
+    },
+    "azure": {
+        "azureml": Flavor("orchestrator", "azureml", "orchestrator", _AZUREML),
+        "kubernetes": Flavor("orchestrator", "kubernetes", "orchestrator", (*_KUBERNETES, CONTEXT)),
+    },
 }
 # By cloud: what the service connector's configuration needs; it authenticates as the ZenML server does.
 CONNECTORS: dict[str, tuple[str, ...]] = {
@@ -63,7 +70,6 @@ CONNECTORS: dict[str, tuple[str, ...]] = {
 }
 AUTH_METHOD = "implicit"
 CLUSTER = "cluster"  # of the connector's section: which of its clusters the orchestrator kubernetes runs in
-CONTEXT = "kubernetes_context"  # what names the cluster where there is no connector
 
 _LOCAL = (Flavor("orchestrator", "local", "cloud"), Flavor("artifact_store", "local", "cloud"))
 _IMAGES = Flavor("image_builder", "local", "cloud")
@@ -78,7 +84,7 @@ def flavors(project: Project, environment: str) -> list[Flavor]:
     """Return the components that the answers call for in an environment."""
     remote = in_cloud(project, environment)
     if remote and project.orchestrator:
-        chosen = [SERVICES[project.orchestrator], *STORES[project.cloud], _IMAGES]
+        chosen = [SERVICES[project.cloud][project.orchestrator], *STORES[project.cloud], _IMAGES]
     else:
         chosen = [*_LOCAL]
     return chosen + _alerters(project) + _trackers(project, remote)

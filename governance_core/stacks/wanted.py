@@ -64,7 +64,7 @@ def wanted_stack(project: Project, environment: str, name: str, root: Path) -> W
         raise UsageError("\n".join([f"{file}{there} cannot be registered:", *(f"  - {line}" for line in problems)]))
 
     connector = dict(sections.get(CONNECTOR) or {})
-    cluster = connector.pop(CLUSTER, None)
+    cluster = connector.pop(CLUSTER, None) if _clustered(called_for) else None
     connected = CONNECTOR in sections
     return Wanted(
         environment,
@@ -86,14 +86,21 @@ def wanted_stack(project: Project, environment: str, name: str, root: Path) -> W
     )
 
 
+def _clustered(called_for: list[Flavor]) -> bool:
+    """Tell whether the connector must know in which of its clusters the steps run."""
+    return any(flavor.name == "kubernetes" and flavor.connected for flavor in called_for)
+
+
 def _missing(called_for: list[Flavor], sections: Mapping[str, Any], cloud: str) -> Iterator[str]:
     """Yield the key of each value that is not there: asked for, or in the file and left empty."""
-    clustered = any(flavor.name == "kubernetes" for flavor in called_for)
+    clustered = _clustered(called_for)
     needed = {flavor.type: flavor.keys for flavor in called_for}
     if CONNECTOR in sections:
         needed[CONNECTOR] = CONNECTORS[cloud] + (CLUSTER,) * clustered
-    elif clustered and not (sections.get("orchestrator") or {}).get("incluster"):
+    elif clustered:
         needed["orchestrator"] += (CONTEXT,)
+    if (sections.get("orchestrator") or {}).get("incluster"):
+        needed["orchestrator"] = tuple(key for key in needed["orchestrator"] if key != CONTEXT)
     for section, keys in needed.items():
         held = sections.get(section) or {}
         yield from (f"{section}.{key}" for key in dict.fromkeys([*keys, *held]) if held.get(key) in (None, ""))

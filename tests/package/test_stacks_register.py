@@ -63,7 +63,9 @@ STACKS = [
 def values(cloud: str, orchestrator: str) -> dict[str, Any]:
     """Return what configs/stacks holds for a cloud and an orchestrator, filled."""
     held = {**CLOUDS[cloud], "orchestrator": ORCHESTRATORS[orchestrator], **TRACKER}
-    if orchestrator == "kubernetes":
+    if (cloud, orchestrator) == ("azure", "kubernetes"):
+        held["orchestrator"] = held["orchestrator"] | {"kubernetes_context": "platform"}
+    elif orchestrator == "kubernetes":
         held["connector"] = held["connector"] | {"cluster": "platform"}
     return held
 
@@ -162,7 +164,7 @@ def test_a_cloud_is_registered_once_and_kept_the_second_time(
     assert held["experiment_tracker"][:2] == ("mlflow", tracking)
     (connector,) = Client().list_service_connectors(name=project.stack)
     through = {kind for kind, one in held.items() if kind != "stack" and one[2] == connector.id}
-    assert through == {"orchestrator", "artifact_store", "container_registry"}
+    assert through == {"artifact_store", "container_registry"} | ({"orchestrator"} if cloud != "azure" else set())
     assert held["stack"].keys() == held.keys() - {"stack", "service_connector"}
 
     assert set(project.outcomes().values()) == {"kept"}
@@ -435,16 +437,25 @@ def test_values_that_are_missing_or_wrong_are_wrong_usage(
     assert project.state() == {}
 
 
-def test_without_a_connector_kubernetes_names_its_cluster_by_context(project_in: Callable[..., Project]) -> None:
-    project = project_in("azure", "kubernetes")
-    held = values("azure", "kubernetes")
-    project.fill(held | {"connector": CLOUDS["azure"]["connector"]})
+def test_kubernetes_is_named_by_the_connector_or_else_by_a_context(project_in: Callable[..., Project]) -> None:
+    project = project_in("aws", "kubernetes")
+    held = values("aws", "kubernetes")
+    project.fill(held | {"connector": CLOUDS["aws"]["connector"]})
     assert "connector.cluster is missing" in project.register()[2]
     del held["connector"]
     project.fill(held)
     assert "orchestrator.kubernetes_context is missing" in project.register()[2]
     project.fill(held | {"orchestrator": ORCHESTRATORS["kubernetes"] | {"incluster": True}})
     assert project.register()[0] == 0
+
+
+def test_on_azure_the_connector_knows_no_cluster(project_in: Callable[..., Project]) -> None:
+    project = project_in("azure", "kubernetes")
+    held = values("azure", "kubernetes")
+    project.fill(held | {"connector": held["connector"] | {"cluster": "platform"}})
+    assert "connector.cluster: no key of the connector" in project.register()[2]
+    project.fill(held | {"orchestrator": ORCHESTRATORS["kubernetes"]})
+    assert "orchestrator.kubernetes_context is missing" in project.register()[2]
 
 
 def test_a_token_that_is_not_in_zenml_yet_is_named(project_in: Callable[..., Project]) -> None:
