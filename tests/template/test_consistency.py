@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,15 @@ import pytest
 import typer
 import yaml
 from jinja2 import meta
-from packaging.requirements import Requirement
-from pydantic import BaseModel
 from support.answers import PAIRWISE
 from support.rendering import ROOT, files, questions, render
 from zenml.cli.cli import cli
 
 from governance_core.cli.app import VERBS, app
 from governance_core.core import template_root
-from governance_core.project import FILES, Project, file_class
+from governance_core.project import FILES, Project, file_class, load_project
 from governance_core.secrets.declared import declared_secrets
+from governance_core.stacks.flavors import flavors
 
 SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
 TEMPLATE = ROOT / "template"
@@ -176,64 +174,30 @@ def test_a_project_is_told_how_ci_gets_the_platform_from_its_own_source_and_no_o
     )
 
 
-@pytest.mark.parametrize(("alerter", "channel"), [("slack", "C0123ABCD"), ("discord", "112233445566778899")])
-def test_the_commands_that_register_an_alerter_are_ones_that_zenml_takes(alerter: str, channel: str) -> None:
-    from zenml.integrations.discord.flavors import DiscordAlerterConfig
-    from zenml.integrations.slack.flavors import SlackAlerterConfig
-
-    project = render(alerter=alerter, alert_channel=channel)
-    commands = documented_commands(project)
-    register, update = [words[1:] for page, words in commands if (page, words[0]) == ("alerts.md", "zenml")]
-    for arguments in (register, update):
+@pytest.mark.parametrize("alerter", [("slack", "C0123ABCD"), ("discord", "112233445566778899")])
+@pytest.mark.parametrize("cloud", ["local", "gcp"])
+def test_the_commands_that_give_runs_an_alerter_and_a_tracker_are_ones_that_exist(
+    cloud: str, alerter: tuple[str, str]
+) -> None:
+    chat = {"alerter": alerter[0], "alert_channel": alerter[1]}
+    commands = documented_commands(render(cloud=cloud, experiment_tracker="mlflow", **chat))
+    for page in ("alerts.md", "experiments.md", "stacks.md"):
+        verbs = [words[1:] for name, words in commands if (name, words[0]) == (page, "governance")]
+        assert ["stack", "register"] in [words[:2] for words in verbs], page
+        for arguments in verbs:
+            parse(arguments)
+    for arguments in (words[1:] for _, words in commands if words[0] == "zenml"):
         parse(arguments, cli)
-    given = dict(word[2:].split("=") for word in register if word.startswith("--"))
-    assert given.pop("flavor") == alerter
-    config: type[BaseModel] = {"slack": SlackAlerterConfig, "discord": DiscordAlerterConfig}[alerter]
-    assert given.keys() <= config.model_fields.keys()
-    assert set(given.values()) == {channel} | references(project)
-    assert update[-1] == f"--alerter={register[2]}"
 
 
-def test_the_commands_that_register_a_tracker_are_ones_that_zenml_takes() -> None:
-    from zenml.integrations.mlflow.flavors import MLFlowExperimentTrackerFlavor
-    from zenml.integrations.mlflow.flavors.mlflow_experiment_tracker_flavor import MLFlowExperimentTrackerConfig
-
-    project = render(experiment_tracker="mlflow", cloud="gcp")
-    commands = documented_commands(project)
-    registered = [words[1:] for page, words in commands if (page, words[0]) == ("experiments.md", "zenml")]
-    for arguments in registered:
-        parse(arguments, cli)
-    for words in (words for words in registered if "register" in words):
-        given = dict(word[2:].split("=") for word in words if word.startswith("--"))
-        assert given.pop("flavor") == MLFlowExperimentTrackerFlavor().name
-        assert given.keys() <= MLFlowExperimentTrackerConfig.model_fields.keys()
-    given = {word for words in registered for word in words}
-    assert {f"--tracking_token={reference}" for reference in references(project)} <= given
-
-
-def references(project: Path) -> set[str]:
-    """Return how stack components refer to the secrets that the platform declares for a project."""
-    declared = declared_secrets(project).values()
-    return {f"{{{{{secret.name}.{key}}}}}" for secret in declared for key in secret.keys}
-
-
-@pytest.mark.parametrize(
-    ("cloud", "integrations"),
-    [
-        ("gcp", ["gcp.GcpIntegration"]),
-        ("aws", ["aws.AWSIntegration", "s3.S3Integration"]),
-        ("azure", ["azure.AzureIntegration"]),
-    ],
-    ids=["gcp", "aws", "azure"],
-)
-def test_the_extra_of_a_cloud_holds_what_zenmls_integrations_ask_for(cloud: str, integrations: list[str]) -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    asked: set[Requirement] = set()
-    for name in integrations:
-        module, integration = name.split(".")
-        requirements = getattr(import_module(f"zenml.integrations.{module}"), integration).get_requirements()
-        asked |= {Requirement(line) for line in requirements}
-    assert asked <= {Requirement(line) for line in extras[cloud]}
+def test_the_stack_refers_to_the_secrets_that_the_platform_declares() -> None:
+    for alerter, channel in (("slack", "C0123ABCD"), ("discord", "112233445566778899")):
+        root = render(cloud="gcp", experiment_tracker="mlflow", alerter=alerter, alert_channel=channel)
+        declared = {
+            f"{{{{{secret.name}.{key}}}}}" for secret in declared_secrets(root).values() for key in secret.keys
+        }
+        given = {value for flavor in flavors(load_project(root), "staging") for value in flavor.given.values()}
+        assert given - {channel} == declared
 
 
 def parse(arguments: list[str], command: Any = None) -> None:
