@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),build/uv/bin/uv)
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv-cache
 unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONDONTWRITEBYTECODE PYTHONPATH
 
-.PHONY: env node providers test lint bench mutants demo clean
+.PHONY: env node providers checkov test lint bench mutants demo clean
 
 # The tests run against the installed wheel, never the working tree: a gate is known by the distribution it comes from.
 env: $(UV)
@@ -28,6 +28,13 @@ build/providers/fetched: tests/terraform/packages.sha512
 	@sed -E 's|.*  cdktf-(provider-[a-z]+)-([0-9.]+)\.tgz|@cdktf/\1@\2|' $< \
 		| (cd build/providers && PATH="$(CURDIR)/.venv/bin:$$PATH" xargs npm pack --silent >/dev/null)
 	@cd build/providers && sha512sum --check --quiet "$(CURDIR)/$<"
+	@touch $@
+
+# Checks Terraform code, from an environment of its own: its pins fit no other.
+checkov: build/checkov/installed
+
+build/checkov/installed: $(UV) tests/terraform/checkov/uv.lock
+	@UV_PROJECT_ENVIRONMENT="$(CURDIR)/build/checkov" "$(UV)" sync --project tests/terraform/checkov --locked --quiet
 	@touch $@
 
 # One test process a core, each with a ZenML store of its own.

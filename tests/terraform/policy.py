@@ -34,6 +34,7 @@ PRIMITIVE = re.compile(
 EVERYTHING = re.compile(r'"(\*|[a-z0-9-]+:\*)"')
 EVERYBODY = re.compile(r'\b(allUsers|allAuthenticatedUsers|public-read)\b|Principal\s*=\s*(\{\s*\w+\s*=\s*)?"\*"')
 SECRET_ATTRIBUTE = re.compile(r"\.\w*(password|private_key|access_key|connection_string|secret_string|secret_data)\b")
+LABELS = {"cost_center", "environment", "managed_by", "owner"}
 STORAGE = {
     "aws_kms_key",
     "aws_s3_bucket",
@@ -210,6 +211,16 @@ def rooted(folder: Folder) -> Iterator[str]:
         yield "no backend"
 
 
+def tagged(folder: Folder) -> Iterator[str]:
+    """A root that uses AWS tags by its provider whatever takes tags."""
+    local = {name: value for _, body in folder.blocks("locals") for name, value in body.items()}
+    for name, body in folder.blocks("provider"):
+        tags = body.get("default_tags", [{}])[0].get("tags", {})
+        tags = local.get(tags[len("${local.") : -1], {}) if isinstance(tags, str) else tags
+        if name == "aws" and not tags.keys() >= LABELS:
+            yield f"default_tags of AWS lack {', '.join(sorted(LABELS - tags.keys()))}"
+
+
 def used(folder: Folder) -> Iterator[str]:
     """What is declared is used."""
     for name, _ in folder.blocks("variable"):
@@ -224,7 +235,9 @@ def used(folder: Folder) -> Iterator[str]:
 
 
 def unused_outputs(folder: Folder) -> Iterator[str]:
-    """Yield the outputs of a module that nothing beside it, nor a test, refers to."""
+    """Yield the outputs of a module that neither its callers nor their tests refer to."""
+    if not folder.is_module:
+        return
     callers = "\n".join(path.read_text(encoding="utf-8") for path in folder.path.parent.parent.rglob("*.tf*"))
     called = re.findall(rf'^module "(\w+)" \{{\n\s*source\s*=\s*"[./\w]*/{folder.path.name}"', callers, re.MULTILINE)
     for name, _ in folder.blocks("output"):
@@ -232,7 +245,7 @@ def unused_outputs(folder: Folder) -> Iterator[str]:
             yield name
 
 
-RULES = (credentials, private, least_privilege, kept, described, open_outputs, pinned, rooted, used)
+RULES = (credentials, private, least_privilege, kept, described, open_outputs, pinned, rooted, tagged, used)
 
 
 def folders(code: Path) -> list[Folder]:

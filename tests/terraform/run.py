@@ -106,10 +106,12 @@ def unformatted(terraform: Terraform, code: Path) -> str:
 
 def tried(terraform: Terraform, root: Path) -> Tried:
     """Initialise, validate and test a root, in which Terraform leaves its working files."""
-    for command in (("init", "-backend=false"), ("validate",), ("test",)):
-        if (done := terraform(root, *command, "-no-color")).code:
-            return Tried(f"terraform {command[0]}: {done.output}", [])
-    told = [json.loads(line) for line in terraform(root, "test", "-json", "-verbose").output.splitlines()]
+    for command in (("init", "-backend=false"), ("validate",), ("test", "-json", "-verbose")):
+        done = terraform(root, *command, "-no-color")
+        if done.code:
+            said = terraform(root, "test", "-no-color") if command[0] == "test" else done
+            return Tried(f"terraform {command[0]}: {said.output}", [])
+    told = [json.loads(line) for line in done.output.splitlines()]
     plans = [message["test_plan"] for message in told if message["type"] == "test_plan"]
     return Tried("" if plans else "it has no tests that plan", plans)
 

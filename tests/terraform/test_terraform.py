@@ -1,0 +1,116 @@
+"""What the template renders for the clouds, as Terraform reads it and as its own tests plan it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
+from terraform.policy import LABELS, folders, unused_outputs, violations
+from terraform.run import Tried, roots, terraform_for, tried, unformatted
+
+from governance_core.stacks.flavors import flavors
+
+MODULES = {
+    "artifact_store",
+    "ci_identity",
+    "container_registry",
+    "environment",
+    "orchestrator",
+    "secrets",
+    "zenml_stack",
+}
+ENVIRONMENTS = ("staging", "production")
+EACH = pytest.mark.parametrize("answers", MATRIX, ids=named)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What Terraform finds in the code of some answers: in the format of its files, and in each root."""
+
+    unformatted: str
+    roots: dict[str, Tried]
+
+    def planned(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Yield root, type and planned values of whatever is made; what is not known before an apply is True.
+
+        A test may run a module alone, with values of its own: that is nothing that a root makes.
+        """
+        for root, tried_root in self.roots.items():
+            for resource in (made for plan in tried_root.plans for made in plan.get("resource_changes", ())):
+                if root == "bootstrap" or resource["address"].startswith("module.environment."):
+                    change = resource["change"]
+                    yield root, resource["type"], _with_unknown(change["after"], change["after_unknown"])
+
+
+def _with_unknown(after: dict[str, Any], unknown: dict[str, Any]) -> dict[str, Any]:
+    """Return planned values with those that are not known yet; a part of a map or a block may be one."""
+    return after | {
+        name: _with_unknown(after.get(name) or {}, value) if isinstance(value, dict) else value
+        for name, value in unknown.items()
+        if value and not isinstance(value, list)
+    }
+
+
+@cache
+def checked(answers: Answers) -> Checked:
+    """Return what Terraform finds in the code of these answers; it is tried once."""
+    code = terraform_code(answers)
+    with terraform_for(code) as terraform:
+        found = {root.relative_to(code).as_posix(): tried(terraform, root) for root in roots(code)}
+        return Checked(unformatted(terraform, code), found)
+
+
+@EACH
+def test_terraform_takes_every_root_and_its_tests_pass(answers: Answers) -> None:
+    found = checked(answers)
+    assert found.unformatted == ""
+    expected = ("bootstrap", *(f"environments/{name}/{dict(answers)['cloud']}" for name in ENVIRONMENTS))
+    assert {root: tried.found for root, tried in found.roots.items()} == dict.fromkeys(expected, "")
+
+
+@EACH
+def test_the_rules_find_nothing_in_it(answers: Answers) -> None:
+    code = terraform_code(answers)
+    assert {path.name for path in (code / "modules").iterdir()} == MODULES
+    assert violations(code) == []
+
+
+@EACH
+def test_everything_that_takes_labels_says_whose_it_is_and_who_pays(answers: Answers) -> None:
+    labels = [
+        (type_, planned.get("labels", planned.get("tags")) or {})
+        for _, type_, planned in checked(answers).planned()
+        if {"labels", "tags"} & planned.keys() and not type_.startswith("aws_")  # whose provider tags everything
+    ]
+    assert labels
+    assert {type_ for type_, given in labels if not given.keys() >= LABELS} == set()
+
+
+@EACH
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_terraform_registers_the_components_that_stack_register_does(answers: Answers, environment: str) -> None:
+    wanted = {it.type: it for it in flavors(project(answers), environment)}
+    root = f"environments/{environment}/{dict(answers)['cloud']}"
+    planned = [(type_, values) for name, type_, values in checked(answers).planned() if name == root]
+    stacks = [values for type_, values in planned if type_ == "zenml_stack"]
+    assert stacks
+    assert all(stack["components"].keys() == wanted.keys() for stack in stacks)
+    for component in (values for type_, values in planned if type_ == "zenml_stack_component"):
+        flavor, configuration = wanted[component["type"]], component["configuration"] or {}
+        assert component["flavor"] == flavor.name
+        assert {*flavor.keys, *flavor.given} <= configuration.keys()
+        assert {key: configuration[key] for key in flavor.given} == flavor.given
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_what_a_module_puts_out_is_used(cloud: str) -> None:
+    unused = [
+        {f"{it.path.name}: {output}" for it in folders(terraform_code(answers)) for output in unused_outputs(it)}
+        for answers in MATRIX
+        if dict(answers)["cloud"] == cloud
+    ]
+    assert set.intersection(*unused) == set()
