@@ -235,14 +235,17 @@ def used(folder: Folder) -> Iterator[str]:
 
 
 def unused_outputs(folder: Folder) -> Iterator[str]:
-    """Yield the outputs of a module that neither its callers nor their tests refer to."""
+    """Yield the outputs of a module that neither a caller refers to nor a test, which may run it alone."""
     if not folder.is_module:
         return
-    callers = "\n".join(path.read_text(encoding="utf-8") for path in folder.path.parent.parent.rglob("*.tf*"))
-    called = re.findall(rf'^module "(\w+)" \{{\n\s*source\s*=\s*"[./\w]*/{folder.path.name}"', callers, re.MULTILINE)
-    for name, _ in folder.blocks("output"):
-        if not any(re.search(rf"\bmodule\.{module}\.{name}\b", callers) for module in called):
-            yield name
+    code = {path: path.read_text(encoding="utf-8") for path in folder.path.parent.parent.rglob("*.tf*")}
+    called = re.compile(rf'^module "(\w+)" \{{\n\s*source\s*=\s*"[./\w]*/{folder.path.name}"', re.MULTILINE)
+    names = [f"module.{name}" for text in code.values() for name in called.findall(text)]
+    tests = "\n".join(text for path, text in code.items() if path.suffix == ".hcl")
+    for output, _ in folder.blocks("output"):
+        used = any(f"{name}.{output}" in text for name in names for text in code.values())
+        if not used and f"output.{output}" not in tests:
+            yield output
 
 
 RULES = (credentials, private, least_privilege, kept, described, open_outputs, pinned, rooted, tagged, used)
