@@ -21,6 +21,11 @@ resource "azurerm_resource_group" "state" {
 }
 
 resource "azurerm_storage_account" "state" {
+  # checkov:skip=CKV_AZURE_33:No queue is used.
+  # checkov:skip=CKV_AZURE_59:The network rules name the networks, and by default none.
+  # checkov:skip=CKV_AZURE_206:Three zones of one region: states stay in the region that was answered.
+  # checkov:skip=CKV2_AZURE_1:Two layers of Microsoft's keys encrypt it, and no secret is in a state.
+  # checkov:skip=CKV2_AZURE_33:Endpoints in networks are the platform's, and work beside the rules here.
   name                     = "${substr(replace(var.name, "-", ""), 0, 8)}${substr(var.environment, 0, 4)}tf${substr(sha256("${var.subscription_id}/${local.name}"), 0, 6)}"
   resource_group_name      = azurerm_resource_group.state.name
   location                 = azurerm_resource_group.state.location
@@ -66,12 +71,38 @@ resource "azurerm_storage_account" "state" {
 }
 
 resource "azurerm_storage_container" "state" {
+  # checkov:skip=CKV2_AZURE_21:The diagnostic setting below logs reads, writes and deletions.
   name                  = "state"
   storage_account_id    = azurerm_storage_account.state.id
   container_access_type = "private"
 
   lifecycle {
     prevent_destroy = true
+  }
+}
+
+# Who read or wrote a state. Azure logs that only where it is asked to.
+resource "azurerm_log_analytics_workspace" "state" {
+  name                         = "${local.name}-state"
+  resource_group_name          = azurerm_resource_group.state.name
+  location                     = azurerm_resource_group.state.location
+  sku                          = "PerGB2018"
+  retention_in_days            = 365
+  local_authentication_enabled = false
+  tags                         = local.tags
+}
+
+resource "azurerm_monitor_diagnostic_setting" "state" {
+  name                       = "access"
+  target_resource_id         = "${azurerm_storage_account.state.id}/blobServices/default"
+  log_analytics_workspace_id = azurerm_log_analytics_workspace.state.id
+
+  dynamic "enabled_log" {
+    for_each = ["StorageRead", "StorageWrite", "StorageDelete"]
+
+    content {
+      category = enabled_log.value
+    }
   }
 }
 

@@ -33,6 +33,11 @@ run "state" {
   }
 
   assert {
+    condition     = toset(azurerm_monitor_diagnostic_setting.state.enabled_log[*].category) == toset(["StorageDelete", "StorageRead", "StorageWrite"])
+    error_message = "Nobody would learn who looked at a state."
+  }
+
+  assert {
     condition     = toset([for assignment in azurerm_role_assignment.state_writer : assignment.principal_id]) == var.state_writers
     error_message = "Others than state_writers write the states."
   }

@@ -42,6 +42,11 @@ variable "allowed_ip_ranges" {
   default     = []
 }
 
+variable "log_workspace_id" {
+  description = "Log Analytics workspace that keeps who read, wrote and removed artifacts."
+  type        = string
+}
+
 variable "writers" {
   description = "Object ids of the principals that read and write artifacts, by what they are."
   type        = map(string)

@@ -23,6 +23,11 @@ variable "retention_days" {
   type        = number
 }
 
+variable "log_workspace_id" {
+  description = "Log Analytics workspace that keeps who pushed, pulled and logged in."
+  type        = string
+}
+
 variable "writers" {
   description = "Object ids of the principals that push images, by what they are."
   type        = map(string)

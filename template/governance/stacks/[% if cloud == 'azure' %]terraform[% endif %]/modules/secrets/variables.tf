@@ -34,6 +34,11 @@ variable "allowed_ip_ranges" {
   default     = []
 }
 
+variable "log_workspace_id" {
+  description = "Log Analytics workspace that keeps who read and set values."
+  type        = string
+}
+
 variable "readers" {
   description = "Object ids of the principals that read the values, by what they are."
   type        = map(string)
