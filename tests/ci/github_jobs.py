@@ -44,10 +44,11 @@ def _jobs(workflow: dict[str, Any], expressions: Expressions) -> Iterator[Job]:
     for name, body in workflow["jobs"].items():
         if "uses" not in body:
             found[name] = _job(name, body, _events(workflow["on"]), found, expressions)
+    changed = frozenset((workflow["on"].get("push") or {}).get("paths", ()))
     for job in found.values():
         # What runs for every change request alike is listed once, unless it asks for what a fork must not get.
         alike = "change-request" in job.when and not job.secrets
-        yield replace(job, when=job.when - {"fork"} if alike else job.when)
+        yield replace(job, changed=changed, when=job.when - {"fork"} if alike else job.when)
 
 
 def _job(
@@ -86,7 +87,9 @@ def _job(
 def _events(on: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the context ``github`` of each case; that a schedule can also be started by hand makes no case."""
     if "schedule" in on:
-        return {how_often(on["schedule"][0]["cron"]): {"event_name": "schedule"}}
+        return {how_often(on["schedule"][0]["cron"]): {"event_name": "schedule"}} | _events(
+            {event: on[event] for event in on if event not in ("schedule", "workflow_dispatch")}
+        )
     return {
         label: {"event_name": event, "event": payload, "repository": REPOSITORY}
         for event in on

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,6 +111,9 @@ class Runner:
         elif event.name in ("pull_request", "push"):
             branch = payload["pull_request"]["base"]["ref"] if "pull_request" in payload else event.github()["ref_name"]
             assert branch in filters["branches"]
+            if "paths" in filters:
+                changed = git(self.remote, "show", "--format=", "--name-only", event.sha).splitlines()
+                assert any(fnmatch(path, pattern) for path in changed for pattern in filters["paths"]), changed
         return self._jobs(workflow, event, contexts, done)
 
     def _file(self, name: str, event: Event) -> dict[str, Any]:

@@ -194,6 +194,9 @@ def jobs(project: Path) -> list[Job]:
             environment=job["environment"]["name"].split("/")[0] if "environment" in job else None,
             zenml=_zenml(job),
             cloud="id_tokens" in job,
+            changed=frozenset(
+                path.replace("/**/*", "/**") for rule in job["rules"] for path in rule.get("changes", ())
+            ),
             secrets=_secrets(given(project, job)),
             writes=_writes(job, given(project, job)),
             approval=job["rules"][0].get("when") == "manual" and job["rules"][0].get("allow_failure") is False,

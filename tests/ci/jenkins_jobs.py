@@ -16,18 +16,20 @@ CHANGE = {"BRANCH_NAME": "PR-12", "CHANGE_ID": "12", "CHANGE_TARGET": "main", "C
 EVENTS = {
     "change-request": Event(CHANGE),
     "fork": Event(CHANGE | {"CHANGE_FORK": "stranger"}),
-    "merge": Event({"BRANCH_NAME": "main"}),
+    "merge": Event({"BRANCH_NAME": "main"}, changed=("uv.lock",)),
     "release": Event({"BRANCH_NAME": "v1.2.0", "TAG_NAME": "v1.2.0"}),
 }
 OPERATIONS = ("batch-inference", "monitor", "settle", "retention", "update-template", "rollback")
 EVENTS |= {job: Event({"BRANCH_NAME": "main"}, {"JOB": job}) for job in OPERATIONS}
+IN_THE_CLOUD = {"build-image": Event({"BRANCH_NAME": "main"}, {"JOB": "build-image"})}
 
 
 @cache
 def models(*files: Path) -> dict[Path, dict[str, Model]]:
-    """Return what Jenkins makes of each file for each of `EVENTS`, by file and event."""
-    asked = [(file, name) for file in files for name in EVENTS]
-    found = read((file, EVENTS[name]) for file, name in asked)
+    """Return what Jenkins makes of each file for each event that it answers to, by file and event."""
+    events = {file: EVENTS | (IN_THE_CLOUD if "build-image" in file.read_text() else {}) for file in files}
+    asked = [(file, name) for file in files for name in events[file]]
+    found = read((file, events[file][name]) for file, name in asked)
     return {file: {name: model for (of, name), model in zip(asked, found, strict=True) if of == file} for file in files}
 
 
@@ -65,7 +67,7 @@ def jobs(project: Path) -> list[Job]:
     often = {trigger["params"]["JOB"]: how_often(trigger["cron"]) for trigger in by_event["merge"]["triggers"]}
     found: dict[str, dict[str, Any]] = {}
     for event, model in by_event.items():
-        when = often.get(event, "manual") if event in OPERATIONS else event
+        when = often.get(event, "manual") if event in (*OPERATIONS, *IN_THE_CLOUD) else event
         for job in _running(model["stages"], _After(), {})[0]:
             known = found.setdefault(job["name"], job | {"when": frozenset()})
             known["when"] |= {"failure" if job["name"] == "alert" else when}
@@ -94,6 +96,8 @@ def _running(
         variables = bound | credentials(stage)
         if stage["stages"]:
             inner, last = _running(stage["stages"], before, variables, stage["parallel"])
+            changed = stage["when"]["changes"] if stage["when"] else []
+            inner = [job | {"changed": job["changed"] | frozenset(changed)} for job in inner]
         elif stage["name"] == "setup":
             continue
         else:
@@ -125,6 +129,7 @@ def _job(name: str, steps: list[Model], bound: dict[str, str], **rest: Any) -> d
         "environment": ENVIRONMENTS.get(identifier, identifier.partition("-")[2]) if identifier else None,
         "zenml": next((word for word in preflight or () if word in ("staging", "production")), "") if zenml else None,
         "cloud": secrets != bound.keys(),
+        "changed": frozenset[str](),
         "secrets": frozenset(secrets),
         "writes": writes,
         **rest,

@@ -23,8 +23,9 @@ from ci.gitlab_jobs import EVENTS, real_jobs, schedule
 from ci.test_gitlab import GitLab, Ran
 from support.ci_project import CIProject
 from support.forge import Forge
-from support.jenkins import Build, Jenkins, Model, shell
-from support.rendering import git, project_copy, render
+from support.jenkins import Build, Jenkins, Model, read, shell
+from support.jenkins import Event as JenkinsEvent
+from support.rendering import commit_all, git, project_copy, render
 from support.servers import Answering
 
 CLOUDS = ("gcp", "aws", "azure")
@@ -84,6 +85,8 @@ def place(tmp_path: Path, zenml: str) -> Callable[[str, str], Place]:
         root, remote = tmp_path / system, tmp_path / f"{system}.git"
         project_copy(root, ci=system, cloud=cloud)
         git(root, "clone", "--quiet", "--bare", str(root), str(remote))
+        git(root, "remote", "add", "origin", str(remote))
+        git(root, "fetch", "--quiet", "origin")
         git(root, "remote", "add", "gcl-origin", "https://gitlab.example.com/acme/tumours.git")
         programs = {
             root / ".venv/bin/governance": f'#!/bin/sh\nexec {sys.executable} {acting.__file__} "$@"\n',
@@ -130,6 +133,7 @@ def test_githubs_jobs_log_in_by_the_clouds_own_action_and_leave_the_tree_clean(
     for workflow, event, environment in (
         ("settle.yml", "schedule", "operations"),
         ("train-staging.yml", "push", "staging"),
+        ("build-image.yml", "push", "operations"),
     ):
         run = on_github(here, workflow, event, identities)
         assert run.result == "success", run.log
@@ -155,12 +159,38 @@ def test_gitlabs_jobs_put_the_token_where_the_clouds_libraries_read_it(
     for job, event, environment in (
         ("settle", schedule("settle"), "operations"),
         ("train-merged", EVENTS["merge"], "staging"),
+        ("build-image", schedule("build-image"), "operations"),
     ):
         ran = on_gitlab(here, tmp_path, job, event, identity(cloud, environment))
         assert ran.code == 0, ran.log
         assert told(ran.log) == acts_as(cloud, environment)
     assert git(here.project.root, "status", "--porcelain") == ""
     assert (here.project.root / "build/id-token").stat().st_mode & 0o077 == 0
+
+
+CHANGES = {"README.md": False, "uv.lock": True, "governance/docker/Dockerfile": True}
+
+
+@pytest.mark.parametrize(("path", "builds"), CHANGES.items())
+def test_gitlab_builds_the_image_after_a_merge_that_changed_what_is_in_it(
+    path: str, builds: bool, place: Callable[[str, str], Place], tmp_path: Path
+) -> None:
+    here = place("gitlab", "gcp")
+    (here.project.root / path).write_text("changed\n", encoding="utf-8")
+    commit_all(here.project.root, "Change something")
+    listed = GitLab(here.project.root, tmp_path, {}, dict(here.machine)).listed(EVENTS["merge"])
+    assert ("build-image" in listed) is builds
+    assert "train-merged" in listed
+
+
+def test_jenkins_builds_the_image_after_a_merge_that_changed_what_is_in_it() -> None:
+    file = render(ci="jenkins", cloud="gcp") / "Jenkinsfile"
+    events = [
+        JenkinsEvent({"BRANCH_NAME": branch}, changed=(path,)) for path in CHANGES for branch in ("main", "staging")
+    ]
+    models = read((file, event) for event in events)
+    holds = [next(stage["when"]["holds"] for stage in model["stages"] if stage["name"] == "image") for model in models]
+    assert holds == [built and branch == "main" for built in CHANGES.values() for branch in ("main", "staging")]
 
 
 def test_gitlab_gives_the_token_to_the_jobs_that_log_in_and_to_no_others() -> None:
@@ -189,12 +219,13 @@ def on_jenkins(
 
     machine = {**place.machine, "PATH": f"{root / '.venv/bin'}{os.pathsep}{place.machine['PATH']}"}
     secrets = {f"zenml-{name}": "a-key" for name in ("staging", "production", "operations")}
-    secrets |= {"forge-operations": "a-token"}
+    secrets["forge-operations"] = "a-token"
     stacks = {f"ZENML_{name.upper()}_STACK": name for name in ("staging", "production")}
     jenkins = Jenkins(
         lambda: root, machine, {"ZENML_STORE_URL": place.zenml, **stacks, **properties}, secrets, run, id_tokens=tokens
     )
-    return jenkins.build(model(cloud)[event], jenkins_jobs.EVENTS[event]), said
+    events = jenkins_jobs.EVENTS | jenkins_jobs.IN_THE_CLOUD
+    return jenkins.build(model(cloud)[event], events[event]), said
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -202,13 +233,14 @@ def test_a_build_on_jenkins_acts_by_the_token_of_its_credential(cloud: str, plac
     here = place("jenkins", cloud)
     properties = {f"STAGING_{name}": value for name, value in identity(cloud, "staging").items()}
     tokens = {f"cloud-{name}": f"{TOKEN}-of-{name}" for name in ("staging", "production")}
-    for event, environment, verbs in (
-        ("settle", "production", ["runs settle"]),
-        ("merge", "staging", ["snapshot create", "promote --to-stage"]),
+    for event, verbs in (
+        ("settle", {"runs settle": "production"}),
+        ("build-image", {"image build": "production"}),
+        ("merge", {"snapshot create": "staging", "promote --to-stage": "staging", "image build": "production"}),
     ):
         build, said = on_jenkins(here, cloud, event, properties | identity(cloud, "production"), tokens)
         assert build.result == "SUCCESS", build.log
-        for verb in verbs:
+        for verb, environment in verbs.items():
             (log,) = [text for script, text in said.items() if verb in script]
             assert told(log) == acts_as(cloud, environment, f"{TOKEN}-of-{environment}")
         assert TOKEN not in build.log, "Jenkins masks it"

@@ -20,6 +20,8 @@ PARSED: dict[str, Callable[[Path], list[Job]]] = {
 EXCEPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     # Only GitHub's form for a start by hand has a second field, which may stay empty.
     "github": {"rollback": {"runs": ('governance rollback --reason "$REASON" ${VERSION:+--to-version "$VERSION"}',)}},
+    # Jenkins' stages come one after the other, and the training of a merge matters more than its image.
+    "jenkins": {"build-image": {"needs": frozenset({"promote-staging"})}},
 }
 
 
@@ -51,4 +53,5 @@ def test_every_system_runs_the_listed_jobs_and_differs_only_where_it_must(
     system: str, risk_tier: str, cloud: str
 ) -> None:
     found = model(PARSED[system](render(ci=system, risk_tier=risk_tier, cloud=cloud)))
-    assert differences(found, model(listed_jobs(risk_tier, cloud))) == EXCEPTIONS.get(system, {})
+    exceptions = {name: fields for name, fields in EXCEPTIONS.get(system, {}).items() if name in found}
+    assert differences(found, model(listed_jobs(risk_tier, cloud))) == exceptions

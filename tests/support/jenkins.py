@@ -31,10 +31,11 @@ JAVA_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dgroovy.target.
 
 @dataclass(frozen=True)
 class Event:
-    """What a build is of: the variables that a multibranch pipeline sets, and the parameters that were given."""
+    """What a build is of: the variables that a multibranch pipeline sets, the parameters given, the files changed."""
 
     env: Mapping[str, str]
     params: Mapping[str, str] = field(default_factory=dict)
+    changed: tuple[str, ...] = ()
 
 
 def read(builds: Iterable[tuple[Path, Event]]) -> list[Model]:
@@ -44,7 +45,10 @@ def read(builds: Iterable[tuple[Path, Event]]) -> list[Model]:
     """
     jars = sorted(Path(module("npm-groovy-lint/lib/java/groovy/lib")).glob("groovy-*4.*.jar"))
     command = [program("java"), *JAVA_OPTIONS, "-cp", os.pathsep.join(map(str, jars)), "groovy.ui.GroovyMain"]
-    asked = [{"file": str(file), "env": dict(event.env), "params": dict(event.params)} for file, event in builds]
+    asked = [
+        {"file": str(file), "env": dict(event.env), "params": dict(event.params), "changed": event.changed}
+        for file, event in builds
+    ]
     done = subprocess.run(
         [*command, str(ROOT / "tests/ci/jenkins/declarative.groovy")],
         input=json.dumps(asked),
@@ -221,7 +225,7 @@ class _Running:
         return {**env, question["submitterParameter"]: approver} if "submitterParameter" in question else env
 
     def _on(self, agent: str | None, env: Mapping[str, str]) -> Mapping[str, str]:
-        return {**env, "WORKSPACE": str(self._jenkins.workspace())} if agent == "any" else env
+        return {**env, "WORKSPACE": str(self._jenkins.workspace())} if agent not in (None, "none") else env
 
     def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str], files: ExitStack) -> Mapping[str, str]:
         """Credentials come first; then each value may refer to what is there already."""

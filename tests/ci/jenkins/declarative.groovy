@@ -62,11 +62,14 @@ class Scope {
 class Reader {
     final Map<String, String> env
     final Map<String, Object> params
+    final List<String> changed
     Map<String, Map> parameters = [:]
+    List<String> looked = []
 
-    Reader(Map<String, String> env, Map<String, Object> params) {
+    Reader(Map<String, String> env, Map<String, Object> params, List<String> changed) {
         this.env = env
         this.params = params
+        this.changed = changed
     }
 
     Map pipeline(Closure body) {
@@ -88,6 +91,7 @@ class Reader {
     // ------------------------------------------------------------------------------------------------ sections
 
     String agent(Object kind) {
+        if (kind instanceof Closure) return "label ${directives('agent', kind, [label: { String it -> it }]).label}"
         kind in ['any', 'none'] ? kind : refuse("agent does not know '$kind'")
     }
 
@@ -132,7 +136,7 @@ class Reader {
             def (cron, given) = line.split('%', 2)*.trim()
             if (cron.split(/\s+/).size() != 5) refuse("'$cron' has not the five fields of cron")
             Map set = given.split(';')*.trim().collectEntries { it.split('=', 2) as List }
-            new Reader(env, set).tap { it.parameters = this.parameters }.values()
+            new Reader(env, set, changed).tap { it.parameters = this.parameters }.values()
             [cron: cron, params: set]
         }
     }
@@ -194,10 +198,11 @@ class Reader {
     Map when(Closure body) {
         List<String> before = []
         List<Boolean> conditions = []
+        looked = []
         Closure early = { String what -> { boolean it -> if (it) before << what } }
         repeated('when', body, condition(conditions) + [beforeAgent: early('agent'), beforeInput: early('input'), beforeOptions: early('options')])
         conditions ?: refuse('when has no condition')
-        [before: before, holds: conditions.every()]
+        [before: before, holds: conditions.every(), changes: looked]
     }
 
     /** What may stand in `when`; whether each holds is added to the list. */
@@ -209,6 +214,11 @@ class Reader {
         }
         [
             anyOf: { Closure body -> found << among('anyOf', body).any() },
+            allOf: { Closure body -> found << among('allOf', body).every() },
+            changeset: { String pattern ->
+                looked << pattern
+                found << changed.any { matches(pattern, it) }
+            },
             not: { Closure body ->
                 List<Boolean> negated = among('not', body)
                 found << (negated.size() == 1 ? !negated[0] : refuse('not takes one condition'))
@@ -323,7 +333,7 @@ Class compiled(String file) {
 Map read(Class jenkinsfile, Map build) {
     List<Map> found = []
     Script script = jenkinsfile.getDeclaredConstructor().newInstance()
-    script.metaClass."${Marked.MARK}pipeline" = { Closure body -> found << new Reader(build.env, build.params).pipeline(body) }
+    script.metaClass."${Marked.MARK}pipeline" = { Closure body -> found << new Reader(build.env, build.params, build.changed).pipeline(body) }
     script.run()
     found.size() == 1 ? found[0] : Reader.refuse("${found.size()} pipelines")
 }
