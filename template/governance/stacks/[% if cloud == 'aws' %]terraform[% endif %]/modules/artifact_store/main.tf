@@ -61,6 +61,8 @@ resource "aws_kms_alias" "this" {
 
 # The artifacts of a version in production were made in staging: both environments' artifacts are evidence.
 resource "aws_s3_bucket" "this" {
+  # checkov:skip=CKV_AWS_144:In which other region a copy may lie is the platform's to say.
+  # checkov:skip=CKV2_AWS_62:Nothing waits for what happens in this bucket.
   bucket = local.bucket
 
   lifecycle {
@@ -99,6 +101,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       days_after_initiation = 7
     }
   }
+}
+
+resource "aws_s3_bucket_logging" "this" {
+  bucket        = aws_s3_bucket.this.id
+  target_bucket = var.log_bucket
+  target_prefix = "artifacts/"
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {

@@ -13,6 +13,11 @@ variable "region" {
   type        = string
 }
 
+variable "log_bucket" {
+  description = "Bucket of the bootstrap into which S3 writes who read what, when."
+  type        = string
+}
+
 variable "readers" {
   description = "ARNs of the roles of the other environment that read artifacts."
   type        = set(string)

@@ -14,6 +14,7 @@ locals {
 }
 
 resource "aws_ecr_repository" "this" {
+  # checkov:skip=CKV_AWS_51:ZenML gives each build of a pipeline the same tag, in a repository for that alone.
   for_each = local.mutability
 
   name                 = each.key
