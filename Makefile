@@ -41,7 +41,7 @@ build/checkov/installed: $(UV) tests/terraform/checkov/uv.lock
 test: env
 	REQUIRE_ALL=$(REQUIRE_ALL) .venv/bin/pytest --numprocesses auto --dist loadfile $(ARGS)
 
-mutants: env node
+mutants: env node providers
 	.venv/bin/python tools/mutants.py --uv "$(UV)" --only "$(ONLY)"
 
 bench: env

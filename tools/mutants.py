@@ -88,7 +88,8 @@ def make_copy(scratch: Path, uv: str) -> Copy:
             shutil.copy2(ROOT / name, scratch / name)
     subprocess.run(["git", "reset", "--quiet"], cwd=scratch, check=True)
     (scratch / "build").mkdir()
-    (scratch / "build/node").symlink_to(ROOT / "build/node")  # else the tests that need it are skipped
+    for name in ("node", "providers"):  # else the tests that need them are skipped
+        (scratch / "build" / name).symlink_to(ROOT / "build" / name)
     return Copy(scratch, str(Path(uv).resolve()))
 
 
