@@ -151,8 +151,10 @@ def _secrets() -> Iterator[str]:
 
 
 def _contexts(project: Project) -> Iterator[str]:
-    if project.governance_source == "path":
-        yield f"--build-context=platform={project.governance_location}"
+    """Yield the option that lends the build the folder of this machine that the package comes from, where it is one."""
+    folder = project.governance_location.removeprefix("file://")
+    if folder.startswith("/"):
+        yield f"--build-context=platform={folder}"
 
 
 class _Docker:
