@@ -37,6 +37,7 @@ def summary(event: Event) -> str:
         f"in step {body['step']}" if body.get("step") else "",
         f"of run {body['run_name']}" if event.kind == "alert-failed" else "",
         f"of commit {body['commit'][:12]} to {body['environment']}" if event.kind == "release" else "",
+        f"{body['name']} ({', '.join(body['keys'])})" if event.kind == "secret" else "",
         f"{body['image']} for {body['environment']}" if event.kind == "image" else "",
     ]
     who = f"by {Actor.from_dict(body['actor'])}" if body.get("actor") else ""

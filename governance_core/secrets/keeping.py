@@ -265,10 +265,10 @@ class _Writer:
     actor: Actor
     done: list[dict[str, Any]] = field(default_factory=list)
 
-    def change(self, name: str, change: str, values: Mapping[str, SecretStr], write: Write) -> None:
+    def change(self, name: str, action: str, values: Mapping[str, SecretStr], write: Write) -> None:
         try:
             secret_id = write(values)
-            self.done.append({"name": name, "change": change, "keys": list(values)})
+            self.done.append({"name": name, "action": action, "keys": list(values)})
             self._record(self.done[-1] | {"secret": str(secret_id), "actor": self.actor.as_dict()})
         except GovernanceError as error:
             if not self.done:
@@ -284,4 +284,4 @@ class _Writer:
 
 
 def _said(change: Mapping[str, Any]) -> str:
-    return f"{change['change']} {change['name']} ({', '.join(change['keys'])})"
+    return f"{change['action']} {change['name']} ({', '.join(change['keys'])})"

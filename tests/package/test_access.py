@@ -12,11 +12,15 @@ import typer
 from pydantic import ValidationError
 from support.command_line import Governance
 from support.rendering import render
+from support.scratch import Scratch
 from zenml.cli.cli import cli
+from zenml.client import Client
 from zenml.zen_server.rbac.models import Action, ResourceType
 
-from governance_core.access import OF_THE_WORKSPACE, AccessTable, access_table, by_level, markdown
+from governance_core.access import OF_THE_WORKSPACE, AccessTable, access_table, by_level, markdown, model_commands
 from governance_core.cli.app import VERBS, app
+from governance_core.lifecycle.promotion import promote
+from governance_core.lifecycle.verification import verify_ledger
 
 TABLE = access_table()
 PEOPLE = {"platform-engineer", "data-scientist", "reviewer", "auditor"}
@@ -109,6 +113,16 @@ def test_the_verb_prints_the_roles_and_commands_that_zenml_takes(
     for command in printed["commands"]:
         assert command in out
         parsed(command.split())
+
+
+def test_models_that_a_platform_engineer_registered_are_trained_and_promoted(scratch: Scratch) -> None:
+    for command in model_commands(scratch.project.model_name, scratch.project.project_slug):
+        Client().create_model(command.rpartition(" ")[2])
+    before = Client().list_models(size=1).total
+    scratch.module.training()
+    promote(scratch.root, "staging", version=1)
+    assert Client().list_models(size=1).total == before
+    assert verify_ledger(scratch.root).violations == ()
 
 
 def parsed(words: list[str]) -> None:

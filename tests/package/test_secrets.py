@@ -28,6 +28,7 @@ from zenml.utils.secret_utils import is_secret_reference
 
 from governance_core import checks
 from governance_core.core import Conflict, GovernanceError, Refused, UsageError
+from governance_core.lifecycle.history import summary
 from governance_core.policy import effective, load_governance_file
 from governance_core.project import render_governed
 from governance_core.registry.chains import Chain
@@ -365,8 +366,10 @@ def test_apply_makes_what_is_missing_from_variables_and_says_what(given: Scratch
     assert values("warehouse") == {"user": f"WAREHOUSE_USER {CANARY}", "password": f"WAREHOUSE_PASSWORD {CANARY}"}
     assert not any(secret.private for secret in Client().list_secrets().items)
     slack, warehouse = events(given)[before:]
-    assert slack.items() >= {"name": "slack", "change": "created", "keys": ["token"]}.items()
+    assert slack.items() >= {"name": "slack", "action": "created", "keys": ["token"]}.items()
     assert warehouse["actor"]["id"] == "ada@example.com"
+    newest = next(iter(journal_of(given.project.project_slug).newest()))
+    assert summary(newest).endswith("secret created warehouse (user, password) by ada@example.com (unverified)")
     assert warehouse["secret"] == str(Client().get_secret("warehouse").id)
 
 
@@ -389,7 +392,7 @@ def test_apply_keeps_every_value_that_is_there_and_adds_the_missing_key(given: S
     assert (code, out) == (0, "extended warehouse (password)\nkept slack\n")
     assert values("warehouse") == {"user": "kept", "extra": "kept too", "password": f"WAREHOUSE_PASSWORD {CANARY}"}
     assert values("slack") == {"token": "kept"}
-    assert events(given)[-1].items() >= {"name": "warehouse", "change": "extended", "keys": ["password"]}.items()
+    assert events(given)[-1].items() >= {"name": "warehouse", "action": "extended", "keys": ["password"]}.items()
     assert governance("secrets", "apply")[:2] == (0, "kept slack\nkept warehouse\n")
 
 
@@ -402,7 +405,7 @@ def test_a_secret_is_made_with_all_its_keys_or_not_at_all(
     code, out, _ = governance("secrets", "apply", "--json")
     assert code == 3
     assert json.loads(out) == {
-        "done": [{"name": "slack", "change": "created", "keys": ["token"]}],
+        "done": [{"name": "slack", "action": "created", "keys": ["token"]}],
         "kept": [],
         "lacking": {"warehouse": ["SECRET_WAREHOUSE_PASSWORD"]},
     }
@@ -455,7 +458,7 @@ def test_rotate_replaces_all_values_and_says_who_has_to_be_told(
         "rotated warehouse (user, password)\ntell: src/steps/data.py\ntell: the nightly export\n",
     )
     assert values("warehouse") == {"user": "u2", "password": "p2"}
-    assert events(given)[-1].items() >= {"name": "warehouse", "change": "rotated", "keys": ["user", "password"]}.items()
+    assert events(given)[-1].items() >= {"name": "warehouse", "action": "rotated", "keys": ["user", "password"]}.items()
 
 
 def test_rotate_replaces_only_the_keys_that_are_named(given: Scratch, governance: Governance, tmp_path: Path) -> None:
@@ -465,7 +468,7 @@ def test_rotate_replaces_only_the_keys_that_are_named(given: Scratch, governance
     assert code == 0
     assert json.loads(out) == {
         "name": "warehouse",
-        "change": "rotated",
+        "action": "rotated",
         "keys": ["password"],
         "used_by": ["src/steps/data.py", "the nightly export"],
     }
