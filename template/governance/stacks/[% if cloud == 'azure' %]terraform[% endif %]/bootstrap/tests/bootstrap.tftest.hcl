@@ -14,11 +14,11 @@ run "state" {
   command = plan
 
   assert {
-    condition = (
-      !azurerm_storage_account.state.allow_nested_items_to_be_public
-      && azurerm_storage_container.state.container_access_type == "private"
-      && azurerm_storage_account.state.network_rules[0].default_action == "Deny"
-    )
+    condition = alltrue([
+      !azurerm_storage_account.state.allow_nested_items_to_be_public,
+      azurerm_storage_container.state.container_access_type == "private",
+      azurerm_storage_account.state.network_rules[0].default_action == "Deny",
+    ])
     error_message = "The states are open to more than the platform's networks."
   }
 
