@@ -66,21 +66,22 @@ class Terraform:
         return Done(done.returncode, done.stdout)
 
 
-@contextmanager
-def terraform_for(*folders: Path) -> Iterator[Terraform]:
-    """Yield Terraform with the providers, and of them the types, that the code below these folders uses."""
-    code = "\n".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.tf"))
+def schemas_for(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the schemas of the providers, and of them the types, that the code below a folder uses."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.tf"))
     used: dict[str, dict[str, set[str]]] = {
         name: {"resource": set(), "data": set()} for name in PROVIDERS.findall(code) if name in ADDRESSES
     }
     for kind, provider, name in TYPES.findall(code):
         if provider in used:
             used[provider][kind].add(f"{provider}_{name}")
-    schemas = {
-        ADDRESSES[provider]: provider_schema(provider, types["resource"], types["data"])
-        for provider, types in used.items()
-    }
-    with serving(schemas) as environment:
+    return {name: provider_schema(name, types["resource"], types["data"]) for name, types in used.items()}
+
+
+@contextmanager
+def terraform_for(folder: Path) -> Iterator[Terraform]:
+    """Yield Terraform with the providers that the code below a folder uses."""
+    with serving({ADDRESSES[name]: schema for name, schema in schemas_for(folder).items()}) as environment:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         yield Terraform({**inherited, **environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"})
 
