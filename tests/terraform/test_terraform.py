@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,14 +38,15 @@ class Checked:
     unformatted: str
     roots: dict[str, Tried]
 
-    def planned(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def planned(self, alone: bool = False) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Yield root, type and planned values of whatever is made; what is not known before an apply is True.
 
-        A test may run a module alone, with values of its own: that is nothing that a root makes.
+        Args:
+            alone: with what a test makes of a module alone, by values of its own.
         """
         for root, tried_root in self.roots.items():
             for resource in (made for plan in tried_root.plans for made in plan.get("resource_changes", ())):
-                if root == "bootstrap" or resource["address"].startswith("module.environment."):
+                if alone or root == "bootstrap" or resource["address"].startswith("module.environment."):
                     change = resource["change"]
                     yield root, resource["type"], _with_unknown(change["after"], change["after_unknown"])
 
@@ -114,3 +119,32 @@ def test_what_a_module_puts_out_is_used(cloud: str) -> None:
         if dict(answers)["cloud"] == cloud
     ]
     assert set.intersection(*unused) == set()
+
+
+@pytest.fixture(scope="module")
+def zenml_classes() -> dict[str, dict[str, dict[str, bool]]]:
+    """Return what ZenML's own classes say: the fields of each flavour's and connector's configuration."""
+    script = Path(__file__).with_name("zenml_classes.py")
+    done = subprocess.run([sys.executable, script], check=True, capture_output=True, encoding="utf-8")
+    found: dict[str, dict[str, dict[str, bool]]] = json.loads(done.stdout)
+    return found
+
+
+@EACH
+def test_zenml_knows_every_flavour_connector_and_key(
+    answers: Answers, zenml_classes: dict[str, dict[str, dict[str, bool]]]
+) -> None:
+    found = []
+    for _, type_, planned in checked(answers).planned(alone=True):
+        if type_ == "zenml_stack_component":
+            known = zenml_classes["flavors"].get(f"{planned['type']}/{planned['flavor']}")
+        elif type_ == "zenml_service_connector":
+            known = zenml_classes["connectors"].get(f"{planned['type']}/{planned['auth_method']}")
+        else:
+            continue
+        given = (planned["configuration"] or {}).keys()
+        assert known is not None
+        found.append(type_)
+        assert given <= known.keys()
+        assert {key for key, required in known.items() if required} <= given
+    assert set(found) == {"zenml_stack_component", "zenml_service_connector"}
