@@ -183,6 +183,12 @@ def test_gitlab_builds_the_image_after_a_merge_that_changed_what_is_in_it(
     assert "train-merged" in listed
 
 
+def test_gitlab_builds_the_image_on_its_schedule(place: Callable[[str, str], Place], tmp_path: Path) -> None:
+    here = place("gitlab", "gcp")
+    listed = GitLab(here.project.root, tmp_path, {}, dict(here.machine)).listed(schedule("build-image"))
+    assert listed == ["build-image", "alert"]
+
+
 def test_jenkins_builds_the_image_after_a_merge_that_changed_what_is_in_it() -> None:
     file = render(ci="jenkins", cloud="gcp") / "Jenkinsfile"
     events = [
@@ -258,6 +264,13 @@ def test_the_document_names_the_credentials_and_properties_that_jenkins_binds() 
         assert {f"{of}{name}" for name in names for of in ("", "STAGING_")} <= set(
             re.findall(r"^\| `(\w+)`", page, re.M)
         )
+
+
+def test_an_image_that_jenkins_does_not_build_alerts_by_its_own_name(place: Callable[[str, str], Place]) -> None:
+    forge = {"FORGE_API_URL": "https://forge.example.com"}
+    build, _ = on_jenkins(place("jenkins", "gcp"), "gcp", "build-image", forge, {"cloud-production": TOKEN})
+    (alert,) = [env for script, env in build.shells if script == 'governance ci alert --job "$JOB"']
+    assert (build.result, alert["JOB"]) == ("FAILURE", "build-image")
 
 
 @pytest.mark.parametrize("system", ["github", "gitlab", "jenkins"])
