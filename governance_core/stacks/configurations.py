@@ -13,9 +13,8 @@ from zenml.stack import StackComponentConfig
 from zenml.stack.flavor import Flavor
 from zenml.utils.secret_utils import is_secret_field, is_secret_reference, parse_secret_reference
 
-from governance_core.core import UsageError
 from governance_core.stacks.flavors import AUTH_METHOD
-from governance_core.stacks.wanted import Wanted, WantedComponent
+from governance_core.stacks.wanted import Wanted, WantedComponent, wrong_values
 
 
 def configurations(wanted: Wanted) -> list[dict[str, Any]]:
@@ -28,8 +27,7 @@ def configurations(wanted: Wanted) -> list[dict[str, Any]]:
     found = [_Judged(component) for component in wanted.components]
     problems = [problem for one in found for problem in one.problems] + [*_connector_problems(wanted)]
     if problems:
-        lines = [f"  - {problem}" for problem in problems]
-        raise UsageError("\n".join([f"{wanted.values} cannot be registered:", *lines]))
+        raise wrong_values(wanted.values, problems)
     return [one.stored for one in found]
 
 
@@ -37,8 +35,8 @@ class _Judged:
     """A component's configuration: what is wrong with it, and how ZenML stores it where nothing is."""
 
     def __init__(self, component: WantedComponent) -> None:
-        model = Client().get_flavor_by_name_and_type(component.flavor, StackComponentType(component.type))
-        config_class = Flavor.from_model(model).config_class
+        flavor = Client().get_flavor_by_name_and_type(component.flavor, StackComponentType(component.type))
+        config_class = Flavor.from_model(flavor).config_class
         self.stored: dict[str, Any] = {}
         problems = [*_wrong_keys(component, config_class), *_missing_secrets(component)]
         if not problems:  # the class looks its secrets up

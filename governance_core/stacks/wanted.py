@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,7 @@ def wanted_stack(project: Project, environment: str, name: str, root: Path) -> W
     if not problems:
         problems = [f"{key} is missing" for key in _missing(called_for, sections, project.cloud)]
     if problems:
-        there = "" if path.exists() else " (there is no such file)"
-        raise UsageError("\n".join([f"{file}{there} cannot be registered:", *(f"  - {line}" for line in problems)]))
+        raise wrong_values(file if path.exists() else f"{file} (there is no such file)", problems)
 
     connector = dict(sections.get(CONNECTOR) or {})
     cluster = connector.pop(CLUSTER, None) if _clustered(called_for) else None
@@ -84,6 +83,11 @@ def wanted_stack(project: Project, environment: str, name: str, root: Path) -> W
         project.cloud if connected else None,
         connector,
     )
+
+
+def wrong_values(file: str, problems: Iterable[str]) -> UsageError:
+    """Return the error that lists what is wrong with the values of a file."""
+    return UsageError("\n".join([f"{file} cannot be registered:", *(f"  - {problem}" for problem in problems)]))
 
 
 def _clustered(called_for: list[Flavor]) -> bool:

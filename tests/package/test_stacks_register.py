@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -184,6 +185,24 @@ def test_a_local_stack_needs_no_values_and_no_connector(
     assert governance("stack", "check", "--environment", "staging")[0] == 0
 
 
+def test_zenmls_own_stack_is_what_a_project_without_a_cloud_calls_for(
+    project_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_in("local", None, alerter="none", alert_channel=None, experiment_tracker="none")
+    monkeypatch.setenv("ZENML_STAGING_STACK", "default")
+    assert set(project.outcomes().values()) == {"kept"}
+
+
+def test_what_terraform_puts_out_can_be_pasted(project_in: Callable[..., Project]) -> None:
+    project = project_in("aws", "sagemaker")
+    role = "arn:aws:iam::123456789012:role/zenml"
+    connector = {"region": "eu-west-1", "role_arn": role, "policy_arns": '["arn:aws:iam::123456789012:policy/submit"]'}
+    held = values("aws", "sagemaker") | {"connector": connector}
+    project.scratch.write("configs/stacks/staging.yaml", json.dumps(held, indent=2))
+    assert set(project.outcomes().values()) == {"created"}
+    assert set(project.outcomes().values()) == {"kept"}
+
+
 def test_the_environment_local_of_a_project_in_a_cloud_is_local(
     project_in: Callable[..., Project], governance: Governance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -343,6 +362,28 @@ def test_what_cannot_be_undone_is_said(project_in: Callable[..., Project], monke
     assert f"\nundone: experiment_tracker {project.stack} removed, image_builder {project.stack} removed, " in err
     assert err.endswith(f"\nNOT undone, correct it by hand: alerter {project.stack} (OSError: server gone)\n")
     assert project.state().keys() == {"alerter"}
+
+
+def test_a_second_interruption_waits_until_all_is_undone(
+    project_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_in()
+    delete = Client.delete_stack_component
+
+    def interrupted(*arguments: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        delete(*arguments)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background has none
+    try:
+        with monkeypatch.context() as patch:
+            Failing(patch, 4, True, KeyboardInterrupt)
+            patch.setattr(Client, "delete_stack_component", interrupted)
+            code, _, err = project.register()
+        assert (code, project.state()) == (1, {}), err
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_somebody_else_registers_meanwhile_is_left_alone(
