@@ -44,10 +44,11 @@ STORES: dict[str, tuple[Flavor, ...]] = {
 }
 CONTEXT = "kubernetes_context"  # what names a cluster where the connector does not
 _VERTEX = ("project", "location", "workload_service_account")
-_AZUREML = ("subscription_id", "resource_group", "workspace")
+_AZUREML = ("subscription_id", "resource_group", "workspace", "compute_name")
 _KUBERNETES = ("kubernetes_namespace", "service_account_name")
 # By cloud and orchestrator; the identity that the steps run as is asked for, because a default one may do anything.
-# On Azure the connector would fetch the credentials of a cluster's administrator, and submit to AzureML as the server.
+# On Azure the connector would fetch the credentials of a cluster's administrator, and to AzureML it adds nothing:
+# whoever submits does it as themselves. There only a compute cluster can be given an identity.
 SERVICES: dict[str, dict[str, Flavor]] = {
     "gcp": {
         "vertex": Flavor("orchestrator", "vertex", "orchestrator", _VERTEX, connected=True),
@@ -58,7 +59,7 @@ SERVICES: dict[str, dict[str, Flavor]] = {
         "kubernetes": Flavor("orchestrator", "kubernetes", "orchestrator", _KUBERNETES, connected=True),
     },
     "azure": {
-        "azureml": Flavor("orchestrator", "azureml", "orchestrator", _AZUREML),
+        "azureml": Flavor("orchestrator", "azureml", "orchestrator", _AZUREML, {"mode": "compute-cluster"}),
         "kubernetes": Flavor("orchestrator", "kubernetes", "orchestrator", (*_KUBERNETES, CONTEXT)),
     },
 }

@@ -49,7 +49,12 @@ ORCHESTRATORS: dict[str, dict[str, Any]] = {
         "workload_service_account": "steps@acme.iam.gserviceaccount.com",
     },
     "sagemaker": {"execution_role": "arn:aws:iam::123456789012:role/steps"},
-    "azureml": {"subscription_id": SUBSCRIPTION, "resource_group": "ml", "workspace": "staging"},
+    "azureml": {
+        "subscription_id": SUBSCRIPTION,
+        "resource_group": "ml",
+        "workspace": "staging",
+        "compute_name": "steps",
+    },
     "kubernetes": {"kubernetes_namespace": "ml", "service_account_name": "steps"},
 }
 TRACKER = {"experiment_tracker": {"tracking_uri": "https://mlflow.example.com"}}
