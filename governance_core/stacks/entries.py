@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,7 +120,7 @@ class Connector(Entry[ServiceConnectorResponse]):
 
     def __init__(self, wanted: Wanted, kind: str) -> None:
         self.flavor = self._kind = kind
-        self._configuration = {key: _decoded(value) for key, value in wanted.connector.items()}
+        self._configuration = wanted.connector
         super().__init__(wanted)
 
     def found(self) -> ServiceConnectorResponse | None:
@@ -265,11 +264,6 @@ def entries(wanted: Wanted, configurations: Sequence[dict[str, Any]]) -> list[En
         for component, configuration in zip(wanted.components, configurations, strict=True)
     ]
     return [*([connector] if connector else []), *components, Stack(wanted, components)]
-
-
-def _decoded(value: Any) -> Any:
-    """Return a list that Terraform wrote as JSON text, whose values are texts alone, as ZenML gives it back."""
-    return json.loads(value) if isinstance(value, str) and value.startswith("[") else value
 
 
 def _differing(held: Mapping[str, Any], shall: Mapping[str, Any]) -> list[str]:

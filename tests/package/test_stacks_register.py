@@ -206,6 +206,9 @@ def test_what_terraform_puts_out_can_be_pasted(project_in: Callable[..., Project
     project.scratch.write("configs/stacks/staging.yaml", json.dumps(held, indent=2))
     assert set(project.outcomes().values()) == {"created"}
     assert set(project.outcomes().values()) == {"kept"}
+    project.fill(held | {"connector": connector | {"policy_arns": "[arn"}})
+    code, _, err = project.register()
+    assert (code, "  - connector.policy_arns: is no JSON list: " in err) == (2, True), err
 
 
 def test_the_environment_local_of_a_project_in_a_cloud_is_local(
