@@ -64,10 +64,11 @@ SERVICES: dict[str, dict[str, Flavor]] = {
     },
 }
 # By cloud: what the service connector's configuration needs; it authenticates as the ZenML server does.
+# Without an account's name ZenML looks through all of a subscription, and takes the first container of a path's name.
 CONNECTORS: dict[str, tuple[str, ...]] = {
     "gcp": ("project_id",),
     "aws": ("region",),
-    "azure": ("subscription_id", "tenant_id"),
+    "azure": ("subscription_id", "tenant_id", "storage_account"),
 }
 AUTH_METHOD = "implicit"
 CLUSTER = "cluster"  # of the connector's section: which of its clusters the orchestrator kubernetes runs in

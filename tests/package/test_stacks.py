@@ -198,6 +198,10 @@ def test_a_connector_is_given_what_zenml_asks_of_it(store: Path, cloud: str) -> 
     assert set(schema.get("required", ())) <= set(CONNECTORS[cloud])
 
 
+def test_a_connector_to_azure_is_told_the_one_account_that_it_opens() -> None:
+    assert "storage_account" in CONNECTORS["azure"], "else it looks through those of the whole subscription"
+
+
 @pytest.mark.parametrize("extra", ["gcp", "aws", "azure", "kubernetes"])
 def test_an_extra_installs_what_zenmls_integrations_of_these_flavours_need(store: Path, extra: str) -> None:  # noqa: ARG001
     from zenml.client import Client

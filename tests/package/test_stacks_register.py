@@ -37,7 +37,7 @@ CLOUDS: dict[str, dict[str, Any]] = {
         "container_registry": {"uri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com"},
     },
     "azure": {
-        "connector": {"subscription_id": SUBSCRIPTION, "tenant_id": TENANT},
+        "connector": {"subscription_id": SUBSCRIPTION, "tenant_id": TENANT, "storage_account": "acmestaging"},
         "artifact_store": {"path": "az://staging"},
         "container_registry": {"uri": "acme.azurecr.io"},
     },
