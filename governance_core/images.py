@@ -16,6 +16,7 @@ from zenml.client import Client
 from zenml.container_registries import BaseContainerRegistry
 
 from governance_core.core import GovernanceError, Refused, UsageError, Violation
+from governance_core.docker.credentials import ambient_credentials
 from governance_core.lifecycle.running import enter
 from governance_core.pipelines.inspection import importable, named_pipelines
 from governance_core.project import Project, load_project, lock_digest, remote_url, repository_state
@@ -67,6 +68,7 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
     _require_committed(root)
     apt_packages = _apt_packages(root)
     builder = _builder()
+    _log_in(builder, registry, say)  # at once: Azure takes what a CI system signs for a few minutes
     digest = builder.pull(base)
     say(f"{base} is {digest}")
     state = repository_state(root)
@@ -82,8 +84,6 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         "SOURCE": remote_url(root) or "",
     }
     builder.build(root, name, values, [*_secrets(), *_contexts(project)])
-    if credentials := registry.credentials:
-        builder.log_in(registry.config.uri.partition("/")[0], *credentials)
     pushed = f"{repository}@{builder.push(name)}"
     image = Image(
         image=pushed,
@@ -107,6 +107,18 @@ def _registry(environment: str) -> BaseContainerRegistry:
             "images are pushed to one: name a stack that has it, or add one"
         )
     return registry
+
+
+def _log_in(builder: _Docker | _Buildah, registry: BaseContainerRegistry, say: Say) -> None:
+    host = registry.config.uri.partition("/")[0]
+    if credentials := registry.credentials:
+        builder.log_in(host, *credentials)
+        return
+    try:
+        if credentials := ambient_credentials(host):
+            builder.log_in(host, *credentials)
+    except GovernanceError as error:  # whoever is logged in by hand needs none
+        say(f"{error}; it is pushed as {builder.program} itself is logged in")
 
 
 def _base(root: Path) -> str:

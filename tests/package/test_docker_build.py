@@ -15,7 +15,8 @@ from support.trained import journal
 from zenml.client import Client
 from zenml.enums import StackComponentType as Kind
 
-from governance_core.core import file_digest
+from governance_core import images
+from governance_core.core import GovernanceError, file_digest
 from governance_core.lifecycle.history import summary
 
 BASE, PUSHED = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -175,3 +176,59 @@ def test_credentials_of_the_registry_are_no_argument(
     assert (docker.folder / "passwords").read_text() == "pass-word"
     assert "pass-word" not in "".join(docker.calls)
     del project
+
+
+def test_the_login_of_the_registry_itself_comes_first(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zenml.container_registries import DefaultContainerRegistryFlavor
+
+    registry = DefaultContainerRegistryFlavor().implementation_class
+    monkeypatch.setattr(registry, "credentials", property(lambda _: ("robot", "pass-word")))
+    monkeypatch.setattr(images, "ambient_credentials", lambda _: ("somebody", "else"))
+    assert governance("image", "build", "--environment", "staging")[0] == 0
+    assert (docker.folder / "passwords").read_text() == "pass-word"
+    del project
+
+
+def test_without_credentials_of_the_registry_those_of_where_it_runs_log_in_before_the_build(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(images, "ambient_credentials", lambda host: asked.append(host) or ("robot", "of-the-job"))
+    assert governance("image", "build", "--environment", "staging")[0] == 0
+    assert asked == ["registry.test"]
+    words = [call.split()[0] for call in docker.calls]
+    assert words == ["info", "login", "pull", "build", "push"]
+    assert (docker.folder / "passwords").read_text() == "of-the-job"
+    assert "of-the-job" not in "".join(docker.calls)
+    del project
+
+
+def test_without_any_credentials_the_builders_own_serve(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(host: str) -> None:
+        raise GovernanceError(f"nobody is known to {host}")
+
+    monkeypatch.setattr(images, "ambient_credentials", nobody)
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, len(journal(project))) == (0, 1), err
+    assert "nobody is known to registry.test; it is pushed as docker itself is logged in" in err
+    assert "login" not in " ".join(docker.calls)
+
+
+def test_a_builder_that_keeps_no_login_still_has_its_own_but_one_of_the_registry_is_needed(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zenml.container_registries import DefaultContainerRegistryFlavor
+
+    docker.fails_at("login")  # as some credential helpers do
+    monkeypatch.setattr(images, "ambient_credentials", lambda _: ("robot", "of-the-job"))
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, len(journal(project))) == (0, 1), err
+    assert "`docker login` failed" in err
+    registry = DefaultContainerRegistryFlavor().implementation_class
+    monkeypatch.setattr(registry, "credentials", property(lambda _: ("robot", "pass-word")))
+    assert governance("image", "build", "--environment", "staging")[0] == 1
+    assert len(journal(project)) == 1
