@@ -24,3 +24,8 @@ output "submit_policy_arn" {
   description = "ARN of the policy that lets a role log in to the cluster."
   value       = aws_iam_policy.submit.arn
 }
+
+output "context" {
+  description = "Name that the cluster has in a kubeconfig."
+  value       = local.cluster_arn
+}
