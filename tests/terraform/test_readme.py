@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from terraform.answers import CLOUDS, MATRIX, Answers, named, terraform_code
+import yaml
+from support.command_line import parse
+from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
 from terraform.policy import Folder
 from terraform.run import roots
 
 from governance_core.project.files import APPLIED
+from governance_core.project.rendering import render_governed
+from governance_core.secrets.declared import place
 
 CODE = Path("governance/stacks/terraform")
 TERRAFORM = r"""#!/bin/sh
@@ -46,6 +51,37 @@ def test_every_command_is_one_for_the_shell(answers: Answers) -> None:
         assert (done.returncode, done.stderr) == (0, ""), block
 
 
+@EACH
+def test_the_secrets_that_components_refer_to_are_brought_before_terraform_registers_these(answers: Answers) -> None:
+    declared = yaml.safe_load(render_governed(project(answers))["governance/secrets.yaml"].content)["secrets"]
+    before = (terraform_code(answers) / "README.md").read_text(encoding="utf-8").partition("terraform plan -out")[0]
+    wanted = [place(name, key, None) for name, secret in declared.items() for key in secret["keys"]]
+    assert re.findall(r"^read -rs (SECRET_\w+)", before, re.MULTILINE) == wanted
+    assert ("\ngovernance secrets apply\n" in before) == bool(wanted)
+
+
+@EACH
+def test_the_platforms_verbs_are_called_as_they_are(answers: Answers) -> None:
+    lines = [line for block in blocks(terraform_code(answers)) for line in block.splitlines()]
+    calls = [words[words.index("governance") + 1 :] for words in map(shlex.split, lines) if "governance" in words]
+    assert ["secrets", "rotate"] in [call[:2] for call in calls]
+    for call in calls:
+        parse(call)
+
+
+def test_terraforms_provider_and_the_platforms_verbs_are_told_the_same_server(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(terraform_code(MATRIX[0])) if "ZENML_STORE_URL" in block]
+    activate = tmp_path / ".venv/bin/activate"
+    activate.parent.mkdir(parents=True)
+    activate.touch()
+    told = subprocess.run(
+        ["bash", "-euc", f"{block}\nenv"], cwd=tmp_path, input="the-key\n", capture_output=True, text=True, check=True
+    )
+    environment = dict(line.split("=", 1) for line in told.stdout.splitlines() if line.startswith("ZENML_"))
+    assert environment["ZENML_STORE_URL"] == environment["ZENML_SERVER_URL"]
+    assert environment["ZENML_STORE_API_KEY"] == environment["ZENML_API_KEY"] == "the-key"
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_the_commands_of_the_first_apply_leave_what_belongs_into_git(cloud: str, tmp_path: Path) -> None:
     """With a stand-in for Terraform: what the shell does around it is tried, in the folders of the render."""
@@ -61,8 +97,7 @@ def test_the_commands_of_the_first_apply_leave_what_belongs_into_git(cloud: str,
             ["bash", "-euc", block],
             cwd=tmp_path,
             env={"PATH": f"{stand_in.parent}:/usr/bin:/bin", "CALLS": str(calls)},
-            input="the-key\n",
-            text=True,
+            stdin=subprocess.DEVNULL,
             check=True,
         )
     backend = {"gcp": "gcs", "aws": "s3", "azure": "azurerm"}[cloud]
