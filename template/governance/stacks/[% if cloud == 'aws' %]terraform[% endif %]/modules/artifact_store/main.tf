@@ -16,6 +16,13 @@ locals {
     Action    = "s3:GetObject"
     Resource  = "${local.bucket_arn}/*"
   }
+  pruners_may_delete = {
+    Sid       = "PrunersDelete"
+    Effect    = "Allow"
+    Principal = { AWS = var.pruners }
+    Action    = "s3:DeleteObject"
+    Resource  = "${local.bucket_arn}/*"
+  }
   readers_may_decrypt = {
     Sid       = "ReadersDecrypt"
     Effect    = "Allow"
@@ -163,6 +170,7 @@ resource "aws_s3_bucket_policy" "this" {
         },
       ],
       [for statement in [local.readers_may_list, local.readers_may_get] : statement if length(var.readers) > 0],
+      [for statement in [local.pruners_may_delete] : statement if length(var.pruners) > 0],
     )
   })
 
@@ -211,5 +219,22 @@ resource "aws_iam_policy" "use" {
         Resource = concat([aws_kms_key.this.arn], var.sources[*].kms_key_arn)
       },
     ]
+  })
+}
+
+resource "aws_iam_policy" "prune" {
+  count = length(var.prunable) == 0 ? 0 : 1
+
+  name        = "${var.name}-prune"
+  description = "Deletes artifacts of the other environment that retention lets go"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "Delete"
+      Effect   = "Allow"
+      Action   = "s3:DeleteObject"
+      Resource = [for arn in var.prunable : "${arn}/*"]
+    }]
   })
 }

@@ -23,12 +23,22 @@ variable "readers" {
   type        = set(string)
 }
 
+variable "pruners" {
+  description = "ARNs of the roles of the other environment that delete what retention lets go; they are among its readers."
+  type        = set(string)
+}
+
 variable "sources" {
   description = "Artifact stores of the other environment that the roles of this one read."
   type = list(object({
     bucket_arn  = string
     kms_key_arn = string
   }))
+}
+
+variable "prunable" {
+  description = "ARNs of the buckets of the other environment in which CI deletes what retention lets go."
+  type        = set(string)
 }
 
 variable "retention_days" {

@@ -54,7 +54,7 @@ resource "google_storage_bucket" "this" {
 
 # Object roles do not hold storage.buckets.get, which ZenML and gcsfs call first.
 resource "google_storage_bucket_iam_member" "bucket" {
-  for_each = merge(var.writers, { for member in var.readers : member => member })
+  for_each = merge(var.writers, { for member in setunion(var.readers, var.pruners) : member => member })
 
   bucket = google_storage_bucket.this.name
   role   = "roles/storage.legacyBucketReader"
@@ -74,5 +74,14 @@ resource "google_storage_bucket_iam_member" "reader" {
 
   bucket = google_storage_bucket.this.name
   role   = "roles/storage.objectViewer"
+  member = each.value
+}
+
+# No smaller predefined role deletes; whom it lets replace an artifact leaves the former version behind.
+resource "google_storage_bucket_iam_member" "pruner" {
+  for_each = var.pruners
+
+  bucket = google_storage_bucket.this.name
+  role   = "roles/storage.objectUser"
   member = each.value
 }

@@ -39,6 +39,11 @@ variable "readers" {
   type        = set(string)
 }
 
+variable "pruners" {
+  description = "Principals of the other environment that delete what retention lets go."
+  type        = set(string)
+}
+
 variable "labels" {
   description = "Labels of the bucket."
   type        = map(string)
