@@ -138,18 +138,35 @@ def _lacks(image: Mapping[str, Any], settings: Iterable[DockerSettings], root: P
     locked = _locked(root) if added else {}
     for requirement in sorted(added):
         wanted = parsed(requirement)
-        there = locked.get(canonicalize_name(wanted.name), [])
+        there = locked.get(canonicalize_name(wanted.name), set())
         if not any(wanted.specifier.contains(version, prereleases=True) for version in there):
-            has = f"has {', '.join(there)}" if there else "does not have it"
+            has = f"has {', '.join(sorted(there))}" if there else "has no such dependency of the project"
             message = (
                 f"{requirement} is asked for, and uv.lock {has}: `uv add '{requirement}'`, commit, build the image"
             )
             yield Violation("image-lacks", message)
 
 
-def _locked(root: Path) -> dict[str, list[str]]:
-    """Return the versions of each package in uv.lock; there are several where Python versions differ."""
-    found: dict[str, list[str]] = {}
+def _locked(root: Path) -> dict[str, set[str]]:
+    """Return the versions of each package that the image takes from uv.lock, which leaves dependency groups out.
+
+    There are several where Python versions differ.
+    """
+    packages: dict[str, list[dict[str, Any]]] = {}
     for package in tomllib.loads((root / "uv.lock").read_text(encoding="utf-8"))["package"]:
-        found.setdefault(package["name"], []).append(package.get("version", ""))
+        packages.setdefault(package["name"], []).append(package)
+    found: dict[str, set[str]] = {}
+    seen: set[tuple[str, str | None]] = set()
+    waiting: list[tuple[str, str | None]] = [(load_project(root).project_slug, None)]
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        for package in packages.get(name, ()):
+            found.setdefault(name, set()).add(package.get("version", ""))
+            needs = (
+                package.get("optional-dependencies", {}).get(extra, ()) if extra else package.get("dependencies", ())
+            )
+            waiting += [(need["name"], part) for need in needs for part in (None, *need.get("extra", ()))]
     return found

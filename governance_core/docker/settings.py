@@ -63,16 +63,16 @@ def get_docker_settings(
         raise UsageError(f"there is no kind {kind!r} of Docker settings; there are: {', '.join(KINDS)}")
     if unknown := sorted(others.keys() - DockerSettings.model_fields.keys()):
         raise UsageError(f"Docker settings have no {', '.join(unknown)}")
+    for name, given in (("requirements", requirements), ("apt_packages", apt_packages)):
+        if isinstance(given, str):  # which is a list of letters, too
+            raise UsageError(f"{name} is a list: [{given!r}]")
     platform = KINDS[kind]
-    settings = platform.model_copy(
-        update={
-            "requirements": _joined(platform.requirements, requirements),
-            "apt_packages": _joined(platform.apt_packages, apt_packages),
-            "environment": platform.environment | dict(environment or {}),
-            "runtime_environment": dict(runtime_environment or {}),
-            **others,
-        }
-    )
+    settings = DockerSettings(
+        requirements=_joined(platform.requirements, requirements),
+        apt_packages=_joined(platform.apt_packages, apt_packages),
+        environment=platform.environment | dict(environment or {}),
+        runtime_environment=dict(runtime_environment or {}),
+    ).model_copy(update=others)
     if violations := [*violations_of(settings, platform.environment)]:
         raise Refused("making Docker settings", violations)
     return settings

@@ -123,7 +123,8 @@ def git_email(root: Path) -> str | None:
 def remote_url(root: Path) -> str | None:
     """Return the address of the remote ``origin`` without user name and password; None where there is none."""
     found = _run(root, "remote", "get-url", "origin").stdout.strip()
-    return re.sub(r"(?<=://)[^/@]*@", "", found) or None
+    # A password may hold an @ of its own: the last one before the path ends it.
+    return re.sub(r"(?<=://)[^/]*@", "", found) or None
 
 
 def lock_digest(root: Path) -> str | None:

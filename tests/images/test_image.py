@@ -77,6 +77,8 @@ def registry(tmp_path: Path) -> Iterator[str]:
 def buildah(registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """Return what runs Buildah, with storage of its own and the registry as mirror of Docker Hub; no Docker runs."""
     command, storage = program("buildah"), tmp_path / "storage"
+    if os.geteuid():
+        pytest.skip("the image is built and its files are given away by root alone")
     insecure = f'location = "{registry}"\ninsecure = true\n'
     (tmp_path / "registries.conf").write_text(
         f'[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\n{insecure}[[registry]]\n{insecure}'
@@ -214,9 +216,8 @@ def test_the_image_is_built_pushed_and_trains_the_project_as_a_plain_user(
     assert artifacts
     assert {path.stat().st_uid for path in artifacts} == {USER}, "what the run wrote belongs to the plain user"
 
-    files = Path(buildah("mount", container))
-    assert not (files / "root/.netrc").exists()
-    kept = subprocess.run(
-        ["grep", "-rlF", PASSWORD, files / "app", files / "opt/venv"], capture_output=True, check=False
-    )
-    assert (kept.returncode, kept.stdout) == (1, b""), "the password stays in no layer"
+    pushed = [path for path in (tmp_path / "registry").rglob("data") if path.is_file()]
+    assert pushed
+    for blob in pushed:  # each layer, also what a later one deletes
+        found = subprocess.run(["zgrep", "-qF", PASSWORD, blob], capture_output=True, check=False)
+        assert found.returncode == 1, "the password stays in no layer"

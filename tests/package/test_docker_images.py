@@ -27,8 +27,25 @@ from governance_core.registry.images import Image, record_image
 FIRST, SECOND, THIRD = (f"registry.test/team/scratch@sha256:{letter * 64}" for letter in "abc")
 LOCK = """
 [[package]]
+name = "{slug}"
+dependencies = [{{ name = "governed-ml-core", extra = ["gpu"] }}]
+dev-dependencies = {{ dev = [{{ name = "ruff" }}] }}
+
+[[package]]
+name = "governed-ml-core"
+optional-dependencies = {{ gpu = [{{ name = "torch" }}], mlflow = [{{ name = "mlflow" }}] }}
+
+[[package]]
 name = "torch"
 version = "2.9.1"
+
+[[package]]
+name = "mlflow"
+version = "3.0"
+
+[[package]]
+name = "ruff"
+version = "0.8"
 """
 
 
@@ -65,7 +82,7 @@ def project(containers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.chdir(scratch.root)
         for environment in ("staging", "production"):
             scratch.write(f"configs/{environment}.yaml", "")
-        scratch.write("uv.lock", LOCK)
+        scratch.write("uv.lock", LOCK.format(slug=scratch.project.project_slug))
         scratch.add("pipelines", "")
         yield scratch
 
@@ -142,11 +159,18 @@ def test_production_runs_the_released_image_until_the_next_release(project: Scra
 def test_what_the_image_lacks_is_named_before_the_run(project: Scratch) -> None:
     built(project, FIRST)
     chosen = get_docker_settings(
-        "gpu", requirements=["lightgbm>=4"], apt_packages=["libgomp1"], environment={"omp_num_threads": "2"}
+        "gpu",
+        requirements=["lightgbm>=4", "mlflow", "ruff"],
+        apt_packages=["libgomp1"],
+        environment={"omp_num_threads": "2"},
     )
     said = refusal(project, settings={"docker": chosen})
     assert f"image-lacks: {FIRST} has no libgomp1; `governance image build` again" in said
-    assert "image-lacks: lightgbm>=4 is asked for, and uv.lock does not have it: `uv add 'lightgbm>=4'`" in said
+    assert "image-lacks: lightgbm>=4 is asked for, and uv.lock has no such dependency of the project: `uv add" in said
+    assert "image-lacks: ruff is asked for, and uv.lock has no such dependency" in said, "no group is in the image"
+    assert "image-lacks: mlflow is asked for, and uv.lock has no such dependency" in said, (
+        "nor an extra that nobody asks for"
+    )
     assert "torch" not in said, "the lock has it"
 
     built(project, SECOND, apt_packages=["libgomp1"])

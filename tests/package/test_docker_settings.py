@@ -58,6 +58,11 @@ def test_what_is_the_platforms_to_set_is_refused_by_name(chosen: dict[str, Any],
         get_docker_settings(**chosen)
 
 
+def test_a_string_is_no_list_of_requirements() -> None:
+    with pytest.raises(UsageError, match=re.escape("requirements is a list: ['lightgbm']")):
+        get_docker_settings(requirements="lightgbm")
+
+
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [

@@ -16,6 +16,7 @@ from governance_core.project import (
     in_history,
     load_project,
     lock_digest,
+    remote_url,
     repository_state,
     template_state,
 )
@@ -84,6 +85,11 @@ def test_a_broken_answer_is_a_usage_error_that_names_it(project: Path, old: str,
 
 
 # Git
+
+
+def test_the_address_of_the_remote_has_no_user_and_no_password(project: Path) -> None:
+    git(project, "remote", "add", "origin", "https://robot:p@ss@git.example.com/team/project.git")
+    assert remote_url(project) == "https://git.example.com/team/project.git"
 
 
 def test_a_fresh_commit_is_clean_and_an_untracked_file_is_not(project: Path) -> None:
