@@ -103,13 +103,13 @@ def place(tmp_path: Path, zenml: str) -> Callable[[str, str], Place]:
 
 
 def told(log: str) -> Any:
-    """Return who the verb of a job was."""
-    (line,) = [line for line in log.splitlines() if "acts as" in line]
-    return json.loads(line.partition("acts as")[2])
+    """Return who the verbs of a job were: all of them the same."""
+    (who,) = {line.partition("acts as")[2] for line in log.splitlines() if "acts as" in line}
+    return json.loads(who)
 
 
-def on_github(place: Place, workflow: str, event: str, identities: Mapping[str, Mapping[str, str]]) -> JobRun:
-    """Run the jobs of a workflow of GitHub's that are no checks and no alert, and return the first that ran."""
+def on_github(place: Place, workflow: str, event: str, identities: Mapping[str, Mapping[str, str]]) -> list[JobRun]:
+    """Run the jobs of a workflow of GitHub's that are no checks and no alert, and return those that ran."""
     stacks = {f"ZENML_{name.upper()}_STACK": name for name in ("staging", "production")}
     settings: dict[str | None, Settings] = {None: Settings({"ZENML_STORE_URL": place.zenml, **stacks})}
     settings |= {name: Settings(given, {"ZENML_STORE_API_KEY": "a-key"}) for name, given in identities.items()}
@@ -121,7 +121,7 @@ def on_github(place: Place, workflow: str, event: str, identities: Mapping[str, 
     ):
         runs = runner.run(workflow, Event(event, "refs/heads/main", sha), {"test", "check", "alert"})
         assert git(place.project.root, "status", "--porcelain") == "", "what is not in git is not released"
-    return next(run for run in runs.values() if run.ran)
+    return [run for run in runs.values() if run.ran]
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -135,13 +135,13 @@ def test_githubs_jobs_log_in_by_the_clouds_own_action_and_leave_the_tree_clean(
         ("train-staging.yml", "push", "staging"),
         ("build-image.yml", "push", "operations"),
     ):
-        run = on_github(here, workflow, event, identities)
-        assert run.result == "success", run.log
-        found = told(run.log)
-        if cloud == "gcp":
-            assert found == acts_as(cloud, environment, token=None)
-        elif cloud == "aws":
-            assert (found["AWS_ACCESS_KEY_ID"], found["AWS_DEFAULT_REGION"]) == ("ASIA", "eu-west-1")
+        for run in on_github(here, workflow, event, identities):
+            assert run.result == "success", run.log
+            found = told(run.log)
+            if cloud == "gcp":
+                assert found == acts_as(cloud, environment, token=None)
+            elif cloud == "aws":
+                assert (found["AWS_ACCESS_KEY_ID"], found["AWS_DEFAULT_REGION"]) == ("ASIA", "eu-west-1")
 
 
 def on_gitlab(place: Place, home: Path, job: str, event: dict[str, str], given: Mapping[str, str]) -> Ran:
@@ -158,7 +158,9 @@ def test_gitlabs_jobs_put_the_token_where_the_clouds_libraries_read_it(
     here = place("gitlab", cloud)
     for job, event, environment in (
         ("settle", schedule("settle"), "operations"),
+        ("build-image-staging", EVENTS["change-request"], "staging"),
         ("train-merged", EVENTS["merge"], "staging"),
+        ("promote-production", EVENTS["release"], "production"),
         ("build-image", schedule("build-image"), "operations"),
     ):
         ran = on_gitlab(here, tmp_path, job, event, identity(cloud, environment))
@@ -225,13 +227,13 @@ def on_jenkins(
 
     machine = {**place.machine, "PATH": f"{root / '.venv/bin'}{os.pathsep}{place.machine['PATH']}"}
     secrets = {f"zenml-{name}": "a-key" for name in ("staging", "production", "operations")}
-    secrets["forge-operations"] = "a-token"
+    secrets |= {f"forge-{name}": "a-token" for name in ("staging", "operations")}
     stacks = {f"ZENML_{name.upper()}_STACK": name for name in ("staging", "production")}
     jenkins = Jenkins(
         lambda: root, machine, {"ZENML_STORE_URL": place.zenml, **stacks, **properties}, secrets, run, id_tokens=tokens
     )
     events = jenkins_jobs.EVENTS | jenkins_jobs.IN_THE_CLOUD
-    return jenkins.build(model(cloud)[event], events[event]), said
+    return jenkins.build(model(cloud)[event], events[event], ["grace"]), said
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -241,8 +243,18 @@ def test_a_build_on_jenkins_acts_by_the_token_of_its_credential(cloud: str, plac
     tokens = {f"cloud-{name}": f"{TOKEN}-of-{name}" for name in ("staging", "production")}
     for event, verbs in (
         ("settle", {"runs settle": "production"}),
-        ("build-image", {"image build": "production"}),
-        ("merge", {"snapshot create": "staging", "promote --to-stage": "staging", "image build": "production"}),
+        ("build-image", {"image build --environment production": "production"}),
+        ("change-request", {"image build --environment staging": "staging", "snapshot create": "staging"}),
+        (
+            "merge",
+            {
+                "image build --environment staging": "staging",
+                "snapshot create": "staging",
+                "promote --to-stage": "staging",
+                "image build --environment production": "production",
+            },
+        ),
+        ("release", {"image build --environment production": "production", "promote --from-stage": "production"}),
     ):
         build, said = on_jenkins(here, cloud, event, properties | identity(cloud, "production"), tokens)
         assert build.result == "SUCCESS", build.log
@@ -250,6 +262,16 @@ def test_a_build_on_jenkins_acts_by_the_token_of_its_credential(cloud: str, plac
             (log,) = [text for script, text in said.items() if verb in script]
             assert told(log) == acts_as(cloud, environment, f"{TOKEN}-of-{environment}")
         assert TOKEN not in build.log, "Jenkins masks it"
+
+
+def test_jenkins_builds_images_where_a_builder_is() -> None:
+    for event, on_docker in (
+        ("change-request", {"build-image-staging"}),
+        ("merge", {"build-image-staging", "image"}),
+        ("release", {"promote-production"}),
+    ):
+        running = [stage for stage in jenkins_jobs.stages(model("gcp")[event]) if stage["agent"] == "label docker"]
+        assert {stage["name"] for stage in running if stage["when"]["holds"]} == on_docker
 
 
 def test_the_document_names_the_credentials_and_properties_that_jenkins_binds() -> None:
@@ -283,7 +305,7 @@ def test_a_variable_that_is_not_set_is_named_before_anything_is_set_up(
     here = place(system, cloud)
     match system:
         case "github":
-            log = on_github(here, "settle.yml", "schedule", {"operations": given}).log
+            log = on_github(here, "settle.yml", "schedule", {"operations": given})[0].log
         case "gitlab":
             log = on_gitlab(here, tmp_path, "settle", schedule("settle"), given).log
         case _:

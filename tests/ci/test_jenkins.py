@@ -153,11 +153,11 @@ def test_the_tests_and_the_training_of_a_change_request_leave_nothing_where_the_
     assert not [env for script, env in change.shells if "ZENML_STORE_URL" in env and not secrets & set(env.values())]
     assert given["governance snapshot create --pipeline training --environment staging --run"] == {"key-of-staging"}
     assert given["governance report training --comment"] == {"key-of-staging", "token-of-staging"}
-    code, report = (
-        [script for script, env in change.shells if env["WORKSPACE"] == workspace] for workspace in ("/0", "/1")
+    code, train, report = (
+        [script for script, env in change.shells if env["WORKSPACE"] == workspace] for workspace in ("/0", "/1", "/2")
     )
     assert report == ["python3 scripts/preflight.py", "make setup", "governance report training --comment"]
-    assert [*code, *report] == [script for script, _ in change.shells]
+    assert [*code, *train, *report] == [script for script, _ in change.shells]
     fork = rehearse(read_models[LIMITED]["fork"], EVENTS["fork"])
     assert not any(secrets & set(env.values()) for _, env in fork.shells)
     assert "gets no secrets" in fork.log

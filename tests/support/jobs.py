@@ -41,9 +41,15 @@ def listed_jobs(risk_tier: str = "limited", cloud: str = "local") -> list[Job]:
     """Return the jobs of a project of this risk tier in this cloud, as `jobs.yaml` lists them."""
     listed = yaml.safe_load(JOBS.read_text(encoding="utf-8"))
     here = {None, risk_tier, "local" if cloud == "local" else "cloud"}
+    jobs = {name: _job(name, fields, here) for name, fields in listed.items()}
     left_out = {name for name, fields in listed.items() if fields.get("only") not in here}
-    jobs = [_job(name, fields) for name, fields in listed.items() if name not in left_out]
-    return [replace(job, needs=job.needs - left_out, cloud=job.cloud and cloud != "local") for job in jobs]
+
+    def needs(job: Job) -> frozenset[str]:
+        behind = [needs(jobs[name]) for name in job.needs & left_out]
+        return frozenset(job.needs - left_out).union(*behind)
+
+    kept = [job for name, job in jobs.items() if name not in left_out]
+    return [replace(job, needs=needs(job), cloud=job.cloud and cloud != "local") for job in kept]
 
 
 def how_often(cron: str) -> str:
@@ -54,7 +60,9 @@ def how_often(cron: str) -> str:
     return "monthly" if day != "*" else "weekly" if weekday != "*" else "daily"
 
 
-def _job(name: str, fields: dict[str, Any]) -> Job:
+def _job(name: str, fields: dict[str, Any], here: set[str | None]) -> Job:
     sets = {field: frozenset(fields.get(field, ())) for field in ("when", "needs", "changed", "secrets")}
     plain = ("environment", "zenml", "cloud", "writes", "approval", "even_after_failure")
-    return Job(name, **sets, runs=tuple(fields["runs"]), **{field: fields[field] for field in plain if field in fields})
+    runs = [run if isinstance(run, dict) else {"run": run} for run in fields["runs"]]
+    commands = tuple(run["run"] for run in runs if run.get("only") in here)
+    return Job(name, **sets, runs=commands, **{field: fields[field] for field in plain if field in fields})
