@@ -22,9 +22,9 @@ resource "azurerm_resource_group" "state" {
 
 resource "azurerm_storage_account" "state" {
   # checkov:skip=CKV_AZURE_33:No queue is used.
-  # checkov:skip=CKV_AZURE_59:The network rules name the networks, and by default none.
+  # checkov:skip=CKV_AZURE_59:The network rules name the networks.
   # checkov:skip=CKV_AZURE_206:Three zones of one region: states stay in the region that was answered.
-  # checkov:skip=CKV2_AZURE_1:Two layers of Microsoft's keys encrypt it, and no secret is in a state.
+  # checkov:skip=CKV2_AZURE_1:Two layers of Microsoft's keys encrypt it.
   # checkov:skip=CKV2_AZURE_33:Endpoints in networks are the platform's, and work beside the rules here.
   name                     = "${substr(replace(var.name, "-", ""), 0, 8)}${substr(var.environment, 0, 4)}tf${substr(sha256("${var.subscription_id}/${local.name}"), 0, 6)}"
   resource_group_name      = azurerm_resource_group.state.name

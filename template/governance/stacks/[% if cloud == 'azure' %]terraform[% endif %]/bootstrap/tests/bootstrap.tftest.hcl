@@ -1,13 +1,14 @@
 mock_provider "azurerm" {}
 
 variables {
-  subscription_id = "00000000-0000-0000-0000-000000000001"
-  tenant_id       = "00000000-0000-0000-0000-000000000002"
-  environment     = "production"
-  name            = "churn"
-  owner           = "data-science"
-  cost_center     = "cc-1234"
-  state_writers   = ["00000000-0000-0000-0000-000000000004"]
+  subscription_id   = "00000000-0000-0000-0000-000000000001"
+  tenant_id         = "00000000-0000-0000-0000-000000000002"
+  environment       = "production"
+  name              = "churn"
+  owner             = "data-science"
+  cost_center       = "cc-1234"
+  state_writers     = ["00000000-0000-0000-0000-000000000004"]
+  allowed_ip_ranges = ["203.0.113.0/24"]
 }
 
 run "state" {
@@ -65,8 +66,22 @@ run "nobody" {
   command = plan
 
   variables {
-    state_writers = []
+    state_writers     = []
+    allowed_ip_ranges = []
   }
 
-  expect_failures = [var.state_writers]
+  expect_failures = [var.state_writers, var.allowed_ip_ranges]
+}
+
+run "identity_alone" {
+  command = plan
+
+  variables {
+    allowed_ip_ranges = null
+  }
+
+  assert {
+    condition     = azurerm_storage_account.state.network_rules[0].default_action == "Allow"
+    error_message = "Without ranges nobody would reach the states."
+  }
 }

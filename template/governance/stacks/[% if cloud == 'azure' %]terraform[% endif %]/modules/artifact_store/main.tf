@@ -61,14 +61,7 @@ resource "azurerm_storage_container" "this" {
   }
 }
 
-# ZenML appends to the logs of a step; whatever else it writes, it writes once.
-resource "azurerm_storage_container_immutability_policy" "this" {
-  storage_container_resource_manager_id = azurerm_storage_container.this.id
-  immutability_period_in_days           = var.immutability.days
-  locked                                = var.immutability.locked
-  protected_append_writes_all_enabled   = true
-}
-
+# A version counts its days from when it was written. Soft delete, above, counts from when this removes it.
 resource "azurerm_storage_management_policy" "this" {
   storage_account_id = azurerm_storage_account.this.id
 
@@ -104,7 +97,7 @@ resource "azurerm_monitor_diagnostic_setting" "access" {
 
 # ZenML's connector lists the containers of the account before it opens one, which no role on the container allows.
 resource "azurerm_role_assignment" "account" {
-  for_each = merge(var.writers, { for principal in var.readers : principal => principal })
+  for_each = merge(var.writers, { for principal in setunion(var.readers, var.pruners) : principal => principal })
 
   scope                = azurerm_storage_account.this.id
   role_definition_name = "Reader"
@@ -124,5 +117,14 @@ resource "azurerm_role_assignment" "reader" {
 
   scope                = azurerm_storage_container.this.id
   role_definition_name = "Storage Blob Data Reader"
+  principal_id         = each.value
+}
+
+# The narrowest of Azure's own roles that deletes. Like a writer, a pruner cannot delete what a version keeps.
+resource "azurerm_role_assignment" "pruner" {
+  for_each = var.pruners
+
+  scope                = azurerm_storage_container.this.id
+  role_definition_name = "Storage Blob Data Contributor"
   principal_id         = each.value
 }

@@ -23,14 +23,6 @@ variable "retention_days" {
   type        = number
 }
 
-variable "immutability" {
-  description = "For how many days nobody can replace or remove a new artifact, and whether that is locked: a locked period can never be shortened or lifted, and its account not be deleted."
-  type = object({
-    days   = number
-    locked = bool
-  })
-}
-
 variable "allowed_subnet_ids" {
   description = "Subnets that reach the account; each has the service endpoint Microsoft.Storage."
   type        = set(string)
@@ -54,6 +46,11 @@ variable "writers" {
 
 variable "readers" {
   description = "Object ids of the principals that only read artifacts."
+  type        = set(string)
+}
+
+variable "pruners" {
+  description = "Object ids of the principals that delete artifacts beside the writers."
   type        = set(string)
 }
 

@@ -40,8 +40,8 @@ variable "log_workspace_id" {
 }
 
 variable "readers" {
-  description = "Object ids of the principals that read the values, by what they are."
-  type        = map(string)
+  description = "Object ids of the principals that read the values."
+  type        = set(string)
 }
 
 variable "writers" {

@@ -34,6 +34,6 @@ output "secrets_vault" {
 }
 
 output "readers" {
-  description = "What the terraform.tfvars of the other environment lists as artifact_readers and registry_readers."
+  description = "What the terraform.tfvars of the other environment lists as artifact_readers, artifact_pruners and registry_readers."
   value       = module.environment.readers
 }
