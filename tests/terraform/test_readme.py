@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.rendering import render
 import yaml
 from support.command_line import parse
 from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
@@ -80,6 +81,17 @@ def test_terraforms_provider_and_the_platforms_verbs_are_told_the_same_server(tm
     environment = dict(line.split("=", 1) for line in told.stdout.splitlines() if line.startswith("ZENML_"))
     assert environment["ZENML_STORE_URL"] == environment["ZENML_SERVER_URL"]
     assert environment["ZENML_STORE_API_KEY"] == environment["ZENML_API_KEY"] == "the-key"
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_examples_trust_the_subjects_that_jenkins_is_told_to_sign(cloud: str) -> None:
+    made = render(cloud=cloud, ci="jenkins")
+    page = (made / "docs/ci.md").read_text(encoding="utf-8")
+    for environment in ("staging", "production"):
+        (told,) = re.findall(rf"^\| `cloud-{environment}` \|.*\| (.+) \|$", page, re.MULTILINE)
+        example = made / CODE / f"environments/{environment}/{cloud}/terraform.tfvars.example"
+        (listed,) = re.findall(r"ci_subjects\s*=\s*\[(.*?)\]", example.read_text(encoding="utf-8"), re.DOTALL)
+        assert re.findall(r'"(.+?)"', listed) == re.findall("`(.+?)`", told)
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

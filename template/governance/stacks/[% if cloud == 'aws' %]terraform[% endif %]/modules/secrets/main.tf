@@ -1,3 +1,14 @@
+locals {
+  readers_may_decrypt = {
+    Sid       = "ReadersDecrypt"
+    Effect    = "Allow"
+    Principal = { AWS = var.readers }
+    Action    = "kms:Decrypt"
+    Resource  = "*" # in a key's policy: this key
+    Condition = { StringEquals = { "kms:ViaService" = "secretsmanager.${var.region}.amazonaws.com" } }
+  }
+}
+
 # Names without values: a person adds one with `aws secretsmanager put-secret-value`, so that none is in a state.
 resource "aws_secretsmanager_secret" "this" {
   # checkov:skip=CKV2_AWS_57:Only who issued a value can issue the next one; `governance secrets` says when one is old.
@@ -17,13 +28,16 @@ resource "aws_kms_key" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "AccountDecides" # the IAM policies of this account say who uses the key
-      Effect    = "Allow"
-      Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
-      Action    = "kms:*"
-      Resource  = "*" # in a key's policy: this key
-    }]
+    Statement = concat(
+      [{
+        Sid       = "AccountDecides" # the IAM policies of this account say who uses the key
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*" # in a key's policy: this key
+      }],
+      [for statement in [local.readers_may_decrypt] : statement if length(var.readers) > 0],
+    )
   })
 
   lifecycle {
@@ -38,27 +52,20 @@ resource "aws_kms_alias" "this" {
   target_key_id = aws_kms_key.this[0].key_id
 }
 
-resource "aws_iam_policy" "read" {
-  count = length(var.names) == 0 ? 0 : 1
+resource "aws_secretsmanager_secret_policy" "readers" {
+  for_each = length(var.readers) == 0 ? {} : aws_secretsmanager_secret.this
 
-  name        = "${var.name}-secrets"
-  description = "Reads the secrets of ${var.name}"
+  secret_arn          = each.value.arn
+  block_public_policy = true
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
-      {
-        Sid      = "Read"
-        Effect   = "Allow"
-        Action   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
-        Resource = [for secret in aws_secretsmanager_secret.this : secret.arn]
-      },
-      {
-        Sid      = "Decrypt"
-        Effect   = "Allow"
-        Action   = "kms:Decrypt"
-        Resource = aws_kms_key.this[0].arn
-      },
-    ]
+    Statement = [{
+      Sid       = "ReadersRead"
+      Effect    = "Allow"
+      Principal = { AWS = var.readers }
+      Action    = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+      Resource  = "*" # in a secret's policy: this secret
+    }]
   })
 }

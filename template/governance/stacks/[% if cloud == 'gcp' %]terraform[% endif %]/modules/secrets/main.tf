@@ -28,11 +28,11 @@ resource "google_secret_manager_secret" "this" {
 
 resource "google_secret_manager_secret_iam_member" "reader" {
   for_each = {
-    for pair in setproduct(var.names, keys(var.readers)) : "${pair[0]}/${pair[1]}" => { name = pair[0], reader = pair[1] }
+    for pair in setproduct(var.names, var.readers) : "${pair[0]}/${pair[1]}" => { name = pair[0], reader = pair[1] }
   }
 
   project   = var.project_id
   secret_id = google_secret_manager_secret.this[each.value.name].secret_id
   role      = "roles/secretmanager.secretAccessor"
-  member    = var.readers[each.value.reader]
+  member    = each.value.reader
 }

@@ -25,8 +25,8 @@ variable "kms_key_name" {
 }
 
 variable "readers" {
-  description = "Principals that read the values, by what they are."
-  type        = map(string)
+  description = "Principals that read the values."
+  type        = set(string)
 }
 
 variable "labels" {
