@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.rendering import render
 import yaml
 from support.command_line import parse
+from support.rendering import render
 from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
 from terraform.policy import Folder
 from terraform.run import roots
