@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from zenml.container_registries import BaseContainerRegistry
 
 from governance_core.core import GovernanceError, Refused, UsageError, Violation
 from governance_core.docker.credentials import ambient_credentials
+from governance_core.docker.settings import require_debian
 from governance_core.lifecycle.running import enter
 from governance_core.pipelines.inspection import importable, named_pipelines
 from governance_core.project import Project, load_project, lock_digest, remote_url, repository_state
@@ -28,6 +30,7 @@ Say = Callable[[str], None]  # takes a line for people while something long goes
 DOCKERFILE = "governance/docker/Dockerfile"
 BASE = re.compile(r"^ARG PYTHON_IMAGE=(\S+)$", re.MULTILINE)
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+PLATFORM = "linux/amd64"  # of the machines that a stack's steps run on, whatever builds the image
 STDERR = 2  # what a builder prints is no answer of ours
 
 
@@ -61,30 +64,35 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
     project, lock = load_project(root), lock_digest(root)
     if lock is None:
         raise UsageError(f"{root / 'uv.lock'} does not exist; run `make setup` and commit it")
-    if unless_built and (built := newest_image(project.project_slug, lock, environment)):
-        return Outcome(f"{built.image} holds this lock; nothing was done", built)
-    registry = _registry(environment)
-    base = _base(root)
-    _require_committed(root)
     apt_packages = _apt_packages(root)
-    builder = _builder()
-    _log_in(builder, registry, say)  # at once: Azure takes what a CI system signs for a few minutes
-    digest = builder.pull(base)
-    say(f"{base} is {digest}")
-    state = repository_state(root)
-    now = datetime.now(UTC)
-    repository = f"{registry.config.uri}/{project.project_slug}"
-    name = f"{repository}:{now:%Y%m%dT%H%M%SZ}-{state.commit}"
-    values = {
-        "PYTHON_DIGEST": digest,
-        "CREATED": now.isoformat(timespec="seconds"),
-        "APT_PACKAGES": " ".join(apt_packages),
-        "LOCK": lock,
-        "REVISION": state.commit or "",
-        "SOURCE": remote_url(root) or "",
-    }
-    builder.build(root, name, values, [*_secrets(), *_contexts(project)])
-    pushed = f"{repository}@{builder.push(name)}"
+    if unless_built:
+        built = newest_image(project.project_slug, lock, environment)
+        if built and not {*apt_packages} - {*built.apt_packages}:
+            return Outcome(f"{built.image} holds this lock; nothing was done", built)
+    registry, base, actor = _registry(environment), _base(root), current_actor(root)
+    _require_committed(root)
+    state, builder = repository_state(root), _builder()
+    # At once: Azure takes what a CI system signs for a few minutes.
+    with _logged_in(builder, registry, say):
+        digest = builder.pull(base)
+        say(f"{base} is {digest}")
+        now = datetime.now(UTC)
+        repository = f"{registry.config.uri}/{project.project_slug}"
+        name = f"{repository}:{now:%Y%m%dT%H%M%SZ}-{state.commit}"
+        values = {
+            "PYTHON_DIGEST": digest,
+            "CREATED": now.isoformat(timespec="seconds"),
+            "APT_PACKAGES": " ".join(apt_packages),
+            "LOCK": lock,
+            "REVISION": state.commit or "",
+            "SOURCE": remote_url(root) or "",
+        }
+        builder.build(root, name, values, [*_secrets(), *_contexts(project)])
+        if repository_state(root) != state:
+            message = "files changed while the image was built, and nothing was pushed; build it again"
+            raise Refused("an image of what was checked out", [Violation("dirty-tree", message)])
+        pushed = f"{repository}@{builder.push(name)}"
+    say(f"{pushed} was pushed")
     image = Image(
         image=pushed,
         environment=environment,
@@ -93,7 +101,7 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         apt_packages=apt_packages,
         commit=state.commit or "",
         tree=state.tree or "",
-        actor=current_actor(root).as_dict(),
+        actor=actor.as_dict(),
     )
     record_image(project.project_slug, image)
     return Outcome(f"{pushed} was built from commit {image.commit[:12]} and recorded", image)
@@ -109,16 +117,29 @@ def _registry(environment: str) -> BaseContainerRegistry:
     return registry
 
 
-def _log_in(builder: _Docker | _Buildah, registry: BaseContainerRegistry, say: Say) -> None:
+@contextmanager
+def _logged_in(builder: _Docker | _Buildah, registry: BaseContainerRegistry, say: Say) -> Iterator[None]:
+    """Log in to a registry for as long as the context lasts, where there is something to log in with."""
     host = registry.config.uri.partition("/")[0]
+    logged_in = _log_in(host, builder, registry, say)
+    try:
+        yield
+    finally:
+        if logged_in:
+            builder.log_out(host)
+
+
+def _log_in(host: str, builder: _Docker | _Buildah, registry: BaseContainerRegistry, say: Say) -> bool:
     if credentials := registry.credentials:
         builder.log_in(host, *credentials)
-        return
+        return True
     try:
         if credentials := ambient_credentials(host):
             builder.log_in(host, *credentials)
     except GovernanceError as error:  # whoever is logged in by hand needs none
         say(f"{error}; it is pushed as {builder.program} itself is logged in")
+        return False
+    return bool(credentials)
 
 
 def _base(root: Path) -> str:
@@ -130,10 +151,12 @@ def _base(root: Path) -> str:
 
 
 def _apt_packages(root: Path) -> list[str]:
-    """Return the Debian packages that the project's pipelines ask for, and with them all of their steps."""
+    """Return the Debian packages that the decorators of the project's pipelines ask for."""
     with importable(root / "src"):
         settings = [pipeline.configuration.docker_settings for pipeline in named_pipelines(root).values()]
-    return sorted({package for chosen in settings for package in chosen.apt_packages})
+    packages = sorted({package for chosen in settings for package in chosen.apt_packages})
+    require_debian(packages)
+    return packages
 
 
 def _require_committed(root: Path) -> None:
@@ -176,7 +199,7 @@ class _Docker:
 
     def pull(self, image: str) -> str:
         """Pull an image and return its digest."""
-        return _digest(_run("docker", "pull", image))
+        return _digest(_run("docker", "pull", "--platform", PLATFORM, image))
 
     def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
         """Build the project's Dockerfile."""
@@ -185,6 +208,10 @@ class _Docker:
     def log_in(self, host: str, user: str, password: str) -> None:
         """Log in to a registry."""
         _run("docker", "login", "--username", user, "--password-stdin", host, stdin=password)
+
+    def log_out(self, host: str) -> None:
+        """Forget the password of a registry."""
+        _run("docker", "logout", host)
 
     def push(self, name: str) -> str:
         """Push an image and return its digest."""
@@ -198,7 +225,7 @@ class _Buildah:
 
     def pull(self, image: str) -> str:
         """Pull an image and return its digest."""
-        _run("buildah", "pull", "--quiet", "--policy", "always", image)
+        _run("buildah", "pull", "--quiet", "--policy", "always", "--platform", PLATFORM, image)
         return _digest(_run("buildah", "inspect", "--type", "image", "--format", "{{.FromImageDigest}}", image))
 
     def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
@@ -208,6 +235,10 @@ class _Buildah:
     def log_in(self, host: str, user: str, password: str) -> None:
         """Log in to a registry."""
         _run("buildah", "login", "--username", user, "--password-stdin", host, stdin=password)
+
+    def log_out(self, host: str) -> None:
+        """Forget the password of a registry."""
+        _run("buildah", "logout", host)
 
     def push(self, name: str) -> str:
         """Push an image and return its digest."""
@@ -227,7 +258,8 @@ def _builder() -> _Docker | _Buildah:
 
 def _arguments(root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> list[str]:
     given = [f"--build-arg={argument}={value}" for argument, value in values.items()]
-    return ["--file", str(root / DOCKERFILE), "--tag", name, *given, *options, str(root)]
+    file = str(root / DOCKERFILE)
+    return ["--platform", PLATFORM, "--file", file, "--tag", name, *given, *options, str(root)]
 
 
 def _digest(said: str) -> str:

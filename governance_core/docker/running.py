@@ -131,7 +131,10 @@ def _lacks(image: Mapping[str, Any], settings: Iterable[DockerSettings], root: P
     settings = [*settings]
     packages = {package for chosen in settings for package in chosen.apt_packages} - {*image["apt_packages"]}
     if packages:
-        message = f"{image['image']} has no {', '.join(sorted(packages))}; `governance image build` again"
+        message = (
+            f"{image['image']} has no {', '.join(sorted(packages))}; "
+            "name it in the pipeline's decorator, for all of its steps, and `governance image build` again"
+        )
         yield Violation("image-lacks", message)
     # What the platform's standard list names is in every lock, as the lock says.
     added = {requirement for chosen in settings for requirement in chosen.requirements or ()} - {*STANDARD}

@@ -111,9 +111,7 @@ def violations_of(settings: DockerSettings, platform: Mapping[str, str] = ENVIRO
             )
     if settings.requirements is not None:
         yield from _of_requirements(settings.requirements)
-    for package in settings.apt_packages:
-        if not DEBIAN_PACKAGE.fullmatch(package):
-            raise UsageError(f"apt_packages: {package!r} is no name of a Debian package, such as libgomp1")
+    require_debian(settings.apt_packages)
     for name, value in platform.items():
         for variables in (settings.environment, settings.runtime_environment):
             if variables.get(name, value) != value:
@@ -136,6 +134,13 @@ def _of_requirements(requirements: str | list[str]) -> Iterator[Violation]:
             yield _refused(f"{DISTRIBUTION} comes from uv.lock, and never from the index that requirements name")
         elif pinned.get(name, requirement) != requirement:
             yield _refused(f"requirement {requirement} is {pinned[name]} on the platform; leave it out")
+
+
+def require_debian(packages: Iterable[str]) -> None:
+    """Raise UsageError for what is no name of a Debian package."""
+    for package in packages:
+        if not DEBIAN_PACKAGE.fullmatch(package):
+            raise UsageError(f"apt_packages: {package!r} is no name of a Debian package, such as libgomp1")
 
 
 def parsed(requirement: str) -> Requirement:

@@ -27,6 +27,7 @@ echo "$*" >> calls
 case "$1" in
   login) cat >> passwords ;;
   pull) echo "Digest: {BASE}" ;;
+  build) [ ! -e edit ] || echo edited >> "$(cat edit)" ;;
   push) echo "latest: digest: {PUSHED} size: 1" ;;
 esac
 [ "$1" != "$(cat fails 2>/dev/null)" ] || {{ echo "denied" >&2; exit 1; }}
@@ -106,7 +107,8 @@ def test_an_image_is_built_from_the_locked_files_pushed_and_recorded(
     said = f"image {repository}@{PUSHED} for production by trainer@example.com (unverified)"
     assert summary(event).endswith(said)
     _, pull, build, push = docker.calls
-    assert pull == f"pull {base}"
+    assert pull == f"pull --platform linux/amd64 {base}"
+    assert " --platform linux/amd64 " in build, "whatever builds it"
     assert push.startswith(f"push {repository}:")
     assert f"--build-arg=PYTHON_DIGEST={BASE} " in build
     assert "--build-arg=SOURCE=https://git.test/team/project.git " in build, "without the password"
@@ -115,13 +117,36 @@ def test_an_image_is_built_from_the_locked_files_pushed_and_recorded(
 def test_the_image_holds_the_debian_packages_that_the_pipelines_ask_for(
     project: Scratch, docker: Docker, governance: Governance
 ) -> None:
+    assert governance("image", "build", "--environment", "staging")[0] == 0
     del sys.modules[f"{project.package}.pipelines"]
     settings = "settings={'docker': get_docker_settings(apt_packages=['libgomp1', 'git'])}"
     code = f"@governed_pipeline({settings})\ndef reading():\n    load()\n"
     project.add("pipelines", f"from governance_core.docker import get_docker_settings\n\n{code}")
-    assert governance("image", "build", "--environment", "staging")[0] == 0
+    assert governance("image", "build", "--environment", "staging", "--unless-built")[0] == 0
     assert journal(project)[-1].body["apt_packages"] == ["git", "libgomp1"]
-    assert "--build-arg=APT_PACKAGES=git libgomp1 " in docker.calls[2]
+    assert "--build-arg=APT_PACKAGES=git libgomp1 " in docker.calls[-2], "the first image lacks them"
+
+
+def test_an_edit_while_the_image_is_built_is_not_pushed_as_the_commit(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    (docker.folder / "edit").write_text(str(project.root / "uv.lock"))
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, journal(project)) == (3, [])
+    assert "dirty-tree: files changed while the image was built, and nothing was pushed" in err
+    assert "push" not in {call.split()[0] for call in docker.calls}
+
+
+def test_a_package_that_is_none_of_debians_never_reaches_the_build(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    del sys.modules[f"{project.package}.pipelines"]
+    settings = "settings={'docker': DockerSettings(apt_packages=['-oA=b'])}"
+    reading = f"@governed_pipeline({settings})\ndef reading():\n    load()\n"
+    project.add("pipelines", f"from zenml.config import DockerSettings\n\n{reading}")
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, docker.calls) == (2, [])
+    assert "apt_packages: '-oA=b' is no name of a Debian package" in err
 
 
 def test_a_failed_push_records_nothing(project: Scratch, docker: Docker, governance: Governance) -> None:
@@ -199,7 +224,7 @@ def test_without_credentials_of_the_registry_those_of_where_it_runs_log_in_befor
     assert governance("image", "build", "--environment", "staging")[0] == 0
     assert asked == ["registry.test"]
     words = [call.split()[0] for call in docker.calls]
-    assert words == ["info", "login", "pull", "build", "push"]
+    assert words == ["info", "login", "pull", "build", "push", "logout"]
     assert (docker.folder / "passwords").read_text() == "of-the-job"
     assert "of-the-job" not in "".join(docker.calls)
     del project

@@ -165,7 +165,7 @@ def test_what_the_image_lacks_is_named_before_the_run(project: Scratch) -> None:
         environment={"omp_num_threads": "2"},
     )
     said = refusal(project, settings={"docker": chosen})
-    assert f"image-lacks: {FIRST} has no libgomp1; `governance image build` again" in said
+    assert f"image-lacks: {FIRST} has no libgomp1; name it in the pipeline's decorator" in said
     assert "image-lacks: lightgbm>=4 is asked for, and uv.lock has no such dependency of the project: `uv add" in said
     assert "image-lacks: ruff is asked for, and uv.lock has no such dependency" in said, "no group is in the image"
     assert "image-lacks: mlflow is asked for, and uv.lock has no such dependency" in said, (
