@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import traceback
 from contextlib import nullcontext
 from importlib import import_module
 
@@ -71,7 +72,8 @@ def main() -> None:
             app()
         except Exception as error:
             if "--debug" in sys.argv:
-                raise
+                # Raised, it would meet the hook that ZenML installs to log on DEBUG: local variables, values and all.
+                traceback.print_exception(error)
             sys.exit(fail(_explained(error), as_json))
 
 

@@ -6,7 +6,9 @@ import base64
 import hashlib
 import json
 import logging
+import os
 import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -629,8 +631,20 @@ def test_no_value_is_told_where_the_database_refuses_the_statement_that_holds_it
     with refusing_database():
         code, out, err = governance("secrets", *verb, "--json")
         assert (code, "what ZenML said is not shown" in err) == (1, True)
-        with pytest.raises(GovernanceError) as error:  # which the command line lets through for its traceback
-            governance("--debug", "secrets", *verb)
-    assert (error.value.__cause__, error.value.__context__) == (None, None)
-    assert_untold(out, err, logged.text, "".join(traceback.format_exception(error.value)))
+        traced = governance("--debug", "secrets", *verb)[2]
+    assert traced.startswith("Traceback (most recent call last):\n")
+    assert traced.count("Traceback") == 1, "an error of ZenML's that caused it would be quoted"
+    assert_untold(out, err, logged.text, traced)
     assert (names(), len(events(given))) == before
+
+
+def test_a_traceback_shows_no_local_variable_where_zenml_logs_on_debug(given: Scratch, tmp_path: Path) -> None:
+    """ZenML's hook for what nobody catches prints them then, and the variables of the process are among them."""
+    (tmp_path / "slack.token").mkdir()
+    verb = ["--debug", "secrets", "apply", "--from", str(tmp_path)]
+    command = [sys.executable, "-c", "from governance_core.cli.app import main; main()", *verb]
+    verbose = os.environ | {"ZENML_LOGGING_VERBOSITY": "DEBUG"}
+    ended = subprocess.run(command, cwd=given.root, env=verbose, capture_output=True, text=True, check=False)
+    assert (ended.returncode, "slack.token cannot be read: Is a directory" in ended.stderr) == (2, True), ended.stderr
+    assert "Traceback (most recent call last):" in ended.stderr
+    assert_untold(ended.stdout, ended.stderr)
