@@ -113,7 +113,10 @@ def account_commands(table: AccessTable) -> list[str]:
         "admin": "zenml user create NAME --is_admin",
         "service": "zenml service-account create {name} --output-file {name}.key",
     }
-    return [commands[role.account].format(name=name) for name, role in table.roles.items() if role.account in commands]
+    accounts = [
+        commands[role.account].format(name=name) for name, role in table.roles.items() if role.account in commands
+    ]
+    return ["umask 077", *accounts]  # a key is nobody else's to read
 
 
 def model_commands(model_name: str, project_slug: str) -> list[str]:

@@ -7,22 +7,27 @@ from itertools import islice
 from pathlib import Path
 
 from governance_core.ledger import Event
-from governance_core.lifecycle.case import Case
+from governance_core.project import load_project
 from governance_core.registry.actors import Actor
-from governance_core.registry.chains import stages
+from governance_core.registry.chains import journal, stages
+from governance_core.registry.versions import find_model
 
 
 def latest_events(root: Path, model: str | None, limit: int) -> list[Event]:
     """Return the newest events of a model's stage chain and of the project's journal, newest first.
 
     Raises:
-        UsageError: if project or model does not exist.
+        UsageError: if there is no project here, or no such model and, where none was named, no event.
         GovernanceError: if one of these events is not intact.
     """
-    case = Case.open(root, model)
-    newest = (chain.newest() for chain in (stages(case.model.name), case.journal))
+    project = load_project(root)
+    name = find_model(model).name if model else project.model_name
+    newest = (chain.newest() for chain in (stages(name), journal(project.project_slug)))
     both = heapq.merge(*newest, key=lambda event: event.at, reverse=True)
-    return list(islice(both, limit))
+    events = list(islice(both, limit))
+    if not events:  # a secret or an image is recorded before the first training makes the model
+        find_model(name)
+    return events
 
 
 def summary(event: Event) -> str:

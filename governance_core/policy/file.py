@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -51,7 +52,8 @@ def _is_free(name: str) -> str:
 
 
 # A reference of ZenML's is {{name.key}}, a key is an identifier, and both must be told apart in names of variables.
-SecretName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,99}$"), AfterValidator(_is_free)]
+SECRET_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,99}$"
+SecretName = Annotated[str, Field(pattern=SECRET_NAME), AfterValidator(_is_free)]
 SecretKey = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$"), AfterValidator(_is_free)]
 Line = Annotated[str, Field(pattern=r"^\S.*$", max_length=200)]
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
@@ -61,6 +63,7 @@ class _Strict(BaseModel):
     model_config = STRICT
 
 
+HIDDEN = "(not shown)"
 UNSHOWN = STRICT | ConfigDict(hide_input_in_errors=True)  # of files in which somebody may have written a secret's value
 
 
@@ -161,19 +164,26 @@ def _loaded(model: type[Contents], path: Path) -> Contents:
         return model.model_validate(read_yaml(path) or {})
     except ValidationError as error:
         problems = "".join(f"\n  - {_explained(model, problem)}" for problem in error.errors())
-        raise UsageError(f"{path} is not valid:{problems}") from error
+    raise UsageError(f"{path} is not valid:{problems}")  # not from the error, which names keys that may be values
 
 
 def _explained(model: type[BaseModel], problem: ErrorDetails) -> str:
     keys = [str(key) for key in problem["loc"]]
-    if problem["type"] == "extra_forbidden":
-        return f"{'.'.join(keys)}: unknown key; allowed here: {', '.join(_allowed(model, keys[:-1]))}"
-    where = ".".join(keys) or "the file"
+    unknown = problem["type"] == "extra_forbidden"
+    where = ".".join(_without_values(keys, unknown) if keys[:1] == ["secrets"] else keys) or "the file"
+    if unknown:
+        return f"{where}: unknown key; allowed here: {', '.join(_allowed(model, keys[:-1]))}"
     if problem["type"] == "value_error":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
     if keys[:1] == ["secrets"]:  # somebody may have written a value there
         return f"{where}: {problem['msg']}; what stands there is not shown"
     return f"{where}: {problem['msg']}, not {problem['input']!r}"
+
+
+def _without_values(keys: list[str], unknown: bool) -> list[str]:
+    """Return where something is wrong below ``secrets``, without what is no name of a secret or no known key."""
+    named = [key if place != 1 or re.fullmatch(SECRET_NAME, key) else HIDDEN for place, key in enumerate(keys)]
+    return [*named[:-1], HIDDEN] if unknown else named
 
 
 def _allowed(model: Any, keys: list[str]) -> list[str]:

@@ -55,10 +55,11 @@ class EffectivePolicy(_Frozen):
     metrics: MetricBounds
     approvals: int
     evaluators: tuple[str, ...]
-    stack: tuple[str, ...] = ()  # what was recorded before it was a rule has none
     lease_seconds: int
     lost_after_minutes: int
-    secret_max_age_days: int
+    # What was recorded before these were rules has none of them.
+    stack: tuple[str, ...] = ()
+    secret_max_age_days: int = 90
     sources: dict[str, str]
 
     @property

@@ -33,7 +33,7 @@ def needs(project: Project, environment: str, policy: Iterable[str]) -> list[Nee
         environment: local, staging or production.
         policy: the component types under the policy's key ``stack``.
     """
-    register = f"`governance stack register --environment {environment}` adds it"
+    register = f"`governance stack register --environment {environment}` registers a stack that has it"
     asked = [
         Need(
             flavor.type,

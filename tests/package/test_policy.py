@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,16 @@ def test_a_file_that_cannot_be_read_is_wrong_usage(tmp_path: Path, content: byte
         path.write_bytes(content)
     with pytest.raises(UsageError, match=r"governance\.yaml cannot be read"):
         load_governance_file(path)
+
+
+RECORDED = """{"approvals": 0, "baseline_version": 1, "data": {"columns": {}, "extra_columns": "allow",
+ "max_duplicates": null, "max_missing_fraction": 0.1, "min_rows": 100}, "drift": {"method": "auto", "on_drift": "alert",
+ "share": 0.3, "threshold": 0.1}, "environment": "staging", "evaluators": [], "lease_seconds": 60,
+ "lost_after_minutes": 360, "metrics": {"max": {}, "min": {"accuracy": 0.7}}, "problem": "classification",
+ "risk_tier": "limited", "sources": {"metrics.min.accuracy": "baseline 1"}}"""
+
+
+def test_a_policy_that_was_recorded_before_later_rules_is_read() -> None:
+    """As `runs settle` reads that of a run which was submitted before an update."""
+    recorded = EffectivePolicy.from_dict(json.loads(RECORDED))
+    assert [(bound.metric, bound.limit) for bound in recorded.metric_bounds] == [("accuracy", 0.7)]

@@ -171,7 +171,10 @@ def test_the_team_declares_its_own_beside_them(team: Scratch) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{w: {keys: [a], used_by: [x], value: SECRET}}", "secrets.w.value: unknown key; allowed here: keys, used_by"),
+        (
+            "{w: {keys: [a], used_by: [x], value: SECRET}}",
+            "secrets.w.(not shown): unknown key; allowed here: keys, used_by",
+        ),
         ("{w: {keys: {a: SECRET}, used_by: [x]}}", "secrets.w.keys: Input should be a valid list"),
         ("{w: {keys: [a: SECRET], used_by: [x]}}", "secrets.w.keys.0: Input should be a valid string"),
         ("{w: {keys: [a=SECRET], used_by: [x]}}", "secrets.w.keys.0: String should match pattern"),
@@ -184,8 +187,10 @@ def test_the_team_declares_its_own_beside_them(team: Scratch) -> None:
         ("{w: {keys: [a b], used_by: [x]}}", "secrets.w.keys.0: String should match pattern"),
         ("{w: {keys: [name], used_by: [x]}}", "secrets.w.keys.0: ZenML keeps `name` for itself"),
         ("{name: {keys: [a], used_by: [x]}}", "secrets.name.[key]: ZenML keeps `name` for itself"),
-        ("{w.x: {keys: [a], used_by: [x]}}", "secrets.w.x.[key]: String should match pattern"),
-        ("{w x: {keys: [a], used_by: [x]}}", "secrets.w x.[key]: String should match pattern"),
+        ("{w.x: {keys: [a], used_by: [x]}}", "secrets.(not shown).[key]: String should match pattern"),
+        ("{w x: {keys: [a], used_by: [x]}}", "secrets.(not shown).[key]: String should match pattern"),
+        ("{SECRET: {keys: [a], used_by: [x]}}", "secrets.(not shown).[key]: String should match pattern"),
+        ("{w: {keys: [a], used_by: [x], SECRET: a}}", "secrets.w.(not shown): unknown key; allowed here: keys"),
     ],
 )
 def test_a_declaration_holds_names_and_what_looks_like_a_value_is_refused_and_not_repeated(
@@ -197,6 +202,25 @@ def test_a_declaration_holds_names_and_what_looks_like_a_value_is_refused_and_no
         load_governance_file(path)
     assert said in str(error.value)
     assert_untold("".join(traceback.format_exception(error.value)))
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ('{w: {password: "SECRET}}', "found unexpected end of stream in line 1, column "),
+        ("{w: *SECRET}", "found undefined alias ... in line 1, column 14"),
+        ("{w: !SECRET x}", "could not determine a constructor for the tag ... in line 1, column 14"),
+        ("{w: SECRET: x}", "expected ',' or '}', but got ':' in line 1, column "),
+        ("{w: 'SECRET\0'}", "it holds characters that are not allowed"),
+    ],
+)
+def test_a_slip_in_yaml_is_placed_and_the_line_is_not_repeated(tmp_path: Path, slip: str, said: str) -> None:
+    path = tmp_path / "governance.yaml"
+    path.write_text(f"secrets: {slip.replace('SECRET', 'hunter2')}", encoding="utf-8")
+    with pytest.raises(UsageError) as error:
+        load_governance_file(path)
+    assert f"governance.yaml is not valid YAML: {said}" in str(error.value)
+    assert "hunter2" not in "".join(traceback.format_exception(error.value))
 
 
 @pytest.mark.parametrize(
@@ -294,12 +318,14 @@ def test_a_plan_that_holds_is_exit_code_0_and_leaves_alone_what_nobody_declares(
     code, out, _ = governance("secrets", "plan", "--json")
     planned = json.loads(out)
     assert code == 0
-    assert planned["undeclared"] == ["of-others"]
+    assert planned["undeclared"] == 1
     assert [(found["name"], found["exists"], found["missing_keys"]) for found in planned["secrets"]] == [
         ("slack", True, []),
         ("warehouse", True, []),
     ]
-    assert "note: nobody declares of-others; left alone" in governance("secrets", "plan")[1]
+    out = governance("secrets", "plan")[1]
+    assert "note: secrets that this project does not declare: 1\n" in out
+    assert "of-others" not in out, "its name may be another project's matter"
     assert values("of-others") == {"key": "value"}
 
 
@@ -321,6 +347,25 @@ def test_a_secret_is_old_from_the_day_after_the_policys_on(
     assert "90 days old, and the policy allows 90: rotate it" in out
     given.write("governance.yaml", f"{WAREHOUSE}policy: {{every: {{secret_max_age_days: 30}}}}\n")
     assert "31 days old, and the policy allows 30" in plan_after(days=31, seconds=5)[1]
+
+
+def test_a_value_grows_no_younger_by_another_key_of_its_secret(
+    given: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Client().create_secret("warehouse", {"password": "p"})
+    long_ago = datetime.now(UTC) - timedelta(days=200, hours=1)
+    with Client().zen_store.engine.begin() as database:
+        database.execute(text(f"UPDATE secret SET created = '{long_ago:%F %T}.0', updated = '{long_ago:%F %T}.0'"))
+    assert "extended warehouse (user)" in governance("secrets", "apply")[1]
+    monkeypatch.setenv("SECRET_WAREHOUSE_USER", "another")
+    governance("secrets", "rotate", "warehouse", "user")
+    assert "old      warehouse (password): used by" in governance("secrets", "plan")[1]
+    planned = {one["name"]: one for one in json.loads(governance("secrets", "plan", "--json")[1])["secrets"]}
+    assert (planned["warehouse"]["age_days"], planned["warehouse"]["old_keys"]) == (200, ["password"])
+    monkeypatch.setenv("SECRET_WAREHOUSE_PASSWORD", "new")
+    governance("secrets", "rotate", "warehouse", "password")
+    assert "old " not in governance("secrets", "plan")[1]
+    assert given.root
 
 
 def test_the_age_of_secrets_is_limited_by_a_policy_that_only_tightens(tmp_path: Path) -> None:
@@ -391,7 +436,8 @@ def test_apply_keeps_every_value_that_is_there_and_adds_the_missing_key(given: S
     Client().create_secret("warehouse", {"user": "kept", "extra": "kept too"})
     Client().create_secret("slack", {"token": "kept"})
     code, out, _ = governance("secrets", "apply")
-    assert (code, out) == (0, "extended warehouse (password)\nkept slack\n")
+    found = "found slack (token)\nfound warehouse (user)\n"
+    assert (code, out) == (0, f"{found}extended warehouse (password)\nkept slack\n")
     assert values("warehouse") == {"user": "kept", "extra": "kept too", "password": f"WAREHOUSE_PASSWORD {CANARY}"}
     assert values("slack") == {"token": "kept"}
     assert events(given)[-1].items() >= {"name": "warehouse", "action": "extended", "keys": ["password"]}.items()
@@ -431,6 +477,51 @@ def test_a_value_that_zenml_cannot_hold_stops_apply_before_anything_is_made(
     with pytest.raises(UsageError, match=r"the values of warehouse have 7\d{4} bytes, and ZenML keeps 65536"):
         keeping.apply(given.root, None)
     assert names() == []
+
+
+def test_what_is_stored_counts_for_what_zenml_can_hold(given: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    Client().create_secret("warehouse", {"user": "u" * 60_000, "password": "p"})
+    monkeypatch.setenv("SECRET_WAREHOUSE_PASSWORD", "x" * 10_000)
+    with pytest.raises(UsageError, match=r"the values of warehouse have 70012 bytes, and ZenML keeps 65536"):
+        keeping.rotate(given.root, "warehouse", ["password"], None)
+    Client().update_secret("warehouse", remove_values=["password"])
+    with pytest.raises(UsageError, match=r"the values of warehouse have 70012 bytes, and ZenML keeps 65536"):
+        keeping.apply(given.root, None)
+    assert names() == ["warehouse"]
+
+
+def test_a_change_that_no_event_holds_is_recorded_by_the_next_apply(
+    given: Scratch, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Chain, "record", interrupted)
+        code, _, err = governance("secrets", "apply")
+    assert (code, err.splitlines()[1:]) == (1, ["done before:", "created slack (token)"])
+    assert err.startswith("error: interrupted; `governance secrets plan` shows what is there, and the next `apply` rec")
+    before = len(events(given))
+    out = governance("secrets", "apply")[1]
+    assert out == "found slack (token)\ncreated warehouse (user, password)\nkept slack\n"
+    found = events(given)[before]
+    assert found.items() >= {"name": "slack", "action": "found", "keys": ["token"]}.items()
+    assert found["secret"] == str(Client().get_secret("slack").id)
+    monkeypatch.setenv("SECRET_SLACK_TOKEN", "another")
+    with monkeypatch.context() as patch:
+        patch.setattr(Chain, "record", interrupted)
+        with pytest.raises(GovernanceError, match=r"done before:\nrotated slack \(token\)"):
+            keeping.rotate(given.root, "slack", [], None)
+    assert governance("secrets", "apply")[1] == "found slack ()\nkept slack\nkept warehouse\n"
+    assert governance("secrets", "apply")[1] == "kept slack\nkept warehouse\n"
+
+
+def test_what_is_done_before_the_first_training_is_in_the_log(given: Scratch, governance: Governance) -> None:
+    governance("secrets", "apply")
+    code, out, _ = governance("ledger", "log", "--limit", 1)
+    assert (code, "secret created warehouse (user, password) by ada@example.com" in out) == (0, True)
+    assert governance("ledger", "log", "--model", "nonesuch")[0] == 2
+    assert given.root
 
 
 def test_values_that_were_lost_where_the_server_keeps_them_are_written_anew(

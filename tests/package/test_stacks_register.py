@@ -300,8 +300,11 @@ class Failing:
         return counted
 
 
-@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("error", "after"),
+    [(OSError, False), (OSError, True), (KeyboardInterrupt, False)],
+    ids=["before", "after", "interrupted"],
+)
 def test_nothing_is_left_of_a_registration_that_fails_on_the_way(
     project_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, after: bool, error: type[BaseException]
 ) -> None:
@@ -459,7 +462,18 @@ def test_what_somebody_else_registered_just_so_is_shared(project_in: Callable[..
             {"orchestrator": ORCHESTRATORS["vertex"] | {"gpu_limit": "many"}},
             "  - orchestrator.gpu_limit: Input should be a valid integer",
         ),
-        ({"artifact_store": {"path": "s3://acme"}}, "  - artifact_store: The path: 's3://acme' you defined"),
+        ({"artifact_store": {"path": "hunter2"}}, "  - artifact_store.path: must begin with gs://\n"),
+        (
+            {"container_registry": {"uri": "https://user:hunter2@registry.example.com"}},
+            "  - container_registry.uri: names a user or a password in an address; take it out\n",
+        ),
+        ({"container_registry": {"uri": "user:hunter2@registry.example.com"}}, "registry.uri: names a user or a pass"),
+        ({"experiment_tracker": {"tracking_uri": "https://hunter2@m"}}, "  - experiment_tracker.tracking_uri: names"),
+        ({"connector": {"project_id": "https://hunter2@m"}}, "  - connector.project_id: names a user or a password"),
+        (
+            {"experiment_tracker": {"tracking_uri": "https://m", "databricks_host": "hunter2"}},
+            "  - experiment_tracker: flavour mlflow does not take what is given (tracking_token, databricks_host, trac",
+        ),
         ({"connector": {"project_id": "a", "region": "b"}}, "  - connector.region: no key of the connector; known: p"),
         (
             {"experiment_tracker": {"tracking_uri": "https://m", "tracking_token": "hunter2"}},
@@ -467,7 +481,7 @@ def test_what_somebody_else_registered_just_so_is_shared(project_in: Callable[..
         ),
         (
             {"experiment_tracker": {"tracking_uri": "https://m", "tracking_token": "{{mlflow.other}}"}},
-            "  - experiment_tracker.tracking_token: ZenML has no secret mlflow with the key other; make it first",
+            "  - experiment_tracker.tracking_token: ZenML has no secret mlflow with the key other that everybody ",
         ),
     ],
 )
@@ -512,7 +526,10 @@ def test_a_token_that_is_not_in_zenml_yet_is_named(project_in: Callable[..., Pro
     Client().delete_secret("slack")
     code, _, err = project.register()
     assert code == 2
-    assert "alerter.slack_token: ZenML has no secret slack with the key token; make it first" in err
+    assert "alerter.slack_token: ZenML has no secret slack with the key token that everybody sees; " in err
+    assert "`governance secrets apply` makes what is declared" in err
+    Client().create_secret("slack", {"token": "mine"}, private=True)
+    assert project.register()[0] == 2, "a run of somebody else does not see it"
 
 
 def test_a_token_that_slack_does_not_take_leaves_nothing(project_in: Callable[..., Project], slack: Answering) -> None:

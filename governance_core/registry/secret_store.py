@@ -24,10 +24,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Stored:
-    """A secret that everybody on the server may use, without its values; ``changed`` is when ZenML last wrote it."""
+    """A secret that everybody on the server may use, without its values.
+
+    ``created`` and ``changed`` are when ZenML made it and last wrote it.
+    """
 
     id: UUID
     name: str
+    created: datetime
     changed: datetime
 
 
@@ -39,7 +43,7 @@ def stored_secrets() -> tuple[dict[str, Stored], set[str]]:
     """
     found = _asked("list the secrets", lambda: depaginate(Client().list_secrets))
     public = {
-        secret.name: Stored(secret.id, secret.name, secret.updated.replace(tzinfo=UTC))
+        secret.name: Stored(secret.id, secret.name, _utc(secret.created), _utc(secret.updated))
         for secret in found
         if not secret.private
     }
@@ -62,6 +66,16 @@ def values_of(stored: Stored) -> dict[str, SecretStr | None]:
     return _asked(f"read secret {stored.name}", read)
 
 
+def public_keys(name: str) -> frozenset[str]:
+    """Return the keys of the public secret of this name; none where there is none, as a run sees no private one.
+
+    Raises:
+        GovernanceError: if ZenML does not tell.
+    """
+    stored = stored_secrets()[0].get(name)
+    return frozenset(values_of(stored)) if stored else frozenset()
+
+
 def create(name: str, values: Mapping[str, SecretStr]) -> UUID:
     """Make a secret that everybody on the server may use, and return its id.
 
@@ -81,6 +95,10 @@ def write(stored: Stored, values: Mapping[str, SecretStr]) -> UUID:
     """
     update = SecretUpdate(values=dict(values))
     return _asked(f"write secret {stored.name}", lambda: Client().zen_store.update_secret(stored.id, update).id)
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC)  # ZenML's have none
 
 
 def _asked(what: str, call: Callable[[], Result]) -> Result:
