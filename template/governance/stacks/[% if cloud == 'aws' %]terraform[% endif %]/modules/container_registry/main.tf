@@ -1,24 +1,13 @@
 locals {
-  builds = "${var.project}/pipelines"
-
-  # ECR makes no repository by itself. The project's own has the images that `governance image build` makes, each with a
-  # tag of its own; the other those that ZenML builds, which tags every build of a pipeline alike and runs it by digest.
-  mutability = {
-    (var.project)  = "IMMUTABLE"
-    (local.builds) = "MUTABLE"
-  }
-
-  arns = [for name in keys(local.mutability) : "arn:aws:ecr:${var.region}:${var.account_id}:repository/${name}"]
+  arn = "arn:aws:ecr:${var.region}:${var.account_id}:repository/${var.project}"
 
   pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 }
 
+# Of the images that `governance image build` makes, each has a tag of its own. ECR makes no repository by itself.
 resource "aws_ecr_repository" "this" {
-  # checkov:skip=CKV_AWS_51:ZenML gives each build of a pipeline the same tag, in a repository for that alone.
-  for_each = local.mutability
-
-  name                 = each.key
-  image_tag_mutability = each.value
+  name                 = var.project
+  image_tag_mutability = "IMMUTABLE"
 
   image_scanning_configuration {
     scan_on_push = true
@@ -34,14 +23,12 @@ resource "aws_ecr_repository" "this" {
 }
 
 resource "aws_ecr_lifecycle_policy" "this" {
-  for_each = aws_ecr_repository.this
-
-  repository = each.value.name
+  repository = aws_ecr_repository.this.name
 
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "What a later build took the tag from"
+      description  = "What has no tag"
       action       = { type = "expire" }
       selection = {
         tagStatus   = "untagged"
@@ -54,9 +41,9 @@ resource "aws_ecr_lifecycle_policy" "this" {
 }
 
 resource "aws_ecr_repository_policy" "readers" {
-  for_each = length(var.readers) == 0 ? {} : aws_ecr_repository.this
+  count = length(var.readers) == 0 ? 0 : 1
 
-  repository = each.value.name
+  repository = aws_ecr_repository.this.name
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -88,7 +75,7 @@ resource "aws_iam_policy" "pull" {
         Sid      = "Pull"
         Effect   = "Allow"
         Action   = local.pull
-        Resource = concat(local.arns, tolist(var.sources))
+        Resource = concat([local.arn], tolist(var.sources))
       },
     ]
   })
@@ -112,7 +99,7 @@ resource "aws_iam_policy" "push" {
           "ecr:PutImage",
           "ecr:UploadLayerPart",
         ]
-        Resource = local.arns
+        Resource = local.arn
       },
       {
         Sid      = "List" # ZenML asks for all repositories before it pushes to one

@@ -4,16 +4,16 @@ output "component" {
     flavor = "aws"
     configuration = {
       uri                = "${var.account_id}.dkr.ecr.${var.region}.amazonaws.com"
-      default_repository = local.builds
+      default_repository = aws_ecr_repository.this.name
     }
     connected   = true
     resource_id = null
   }
 }
 
-output "repository_arns" {
-  description = "ARNs of the repositories."
-  value       = local.arns
+output "repository_arn" {
+  description = "ARN of the repository."
+  value       = local.arn
 }
 
 output "pull_policy_arn" {

@@ -29,6 +29,6 @@ variable "sources" {
 }
 
 variable "retention_days" {
-  description = "For how many days an image is kept that a later build took the tag from."
+  description = "For how many days an image without a tag is kept."
   type        = number
 }
