@@ -8,6 +8,11 @@ output "ci_variables" {
   value       = module.environment.ci_variables
 }
 
+output "ci_subjects" {
+  description = "Principals of the bootstrap's pool as which a CI job gets in."
+  value       = module.environment.ci_subjects
+}
+
 output "stack_values" {
   description = "What `governance stack register` reads from configs/stacks/staging.yaml, where it makes the stack."
   value       = module.environment.stack_values
