@@ -38,11 +38,16 @@ def blocks(code: Path) -> list[str]:
 
 
 @EACH
-def test_the_outputs_that_the_commands_read_are_put_out(answers: Answers) -> None:
+def test_each_section_reads_outputs_of_the_root_that_it_is_about(answers: Answers) -> None:
     code = terraform_code(answers)
-    read = set(re.findall(r"terraform output -(?:raw|json) (\w+)", (code / "README.md").read_text(encoding="utf-8")))
-    outputs = {name for root in roots(code) for name, _ in Folder(root).blocks("output")}
-    assert {"stack_name", "stack_values", "ci_variables", "readers"} <= read <= outputs
+    bootstrap, *environments = ({name for name, _ in Folder(root).blocks("output")} for root in roots(code))
+    read = set()
+    for section in (code / "README.md").read_text(encoding="utf-8").split("\n## "):
+        names = set(re.findall(r"terraform output (?:-(?:raw|json) )?(\w+)", section))
+        assert names <= (bootstrap if section.startswith("1. Bootstrap\n") else set.intersection(*environments))
+        read |= names
+    assert {"stack_name", "stack_values", "ci_variables", "readers"} <= read
+    assert bootstrap & read
 
 
 @EACH

@@ -42,3 +42,33 @@ provider "zenml" {
 module "stack" {
   components = { a = { slack_token = "xoxb" } }
 }
+
+# finds: is a credential
+resource "google_storage_hmac_key" "ci" {
+  service_account_email = "x"
+}
+
+# finds: is a credential
+resource "google_apikeys_key" "ci" {
+  name = "x"
+}
+
+# finds: is a credential
+resource "aws_iam_service_specific_credential" "ci" {
+  user_name = "x"
+}
+
+# finds: is a credential
+data "azurerm_storage_account_sas" "ci" {
+  connection_string = var.it
+}
+
+# finds: is a credential
+resource "azuread_service_principal_certificate" "ci" {
+  service_principal_id = "x"
+}
+
+# finds: aws_eks_cluster_auth.platform is a credential
+data "aws_eks_cluster_auth" "platform" {
+  name = "x"
+}

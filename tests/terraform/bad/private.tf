@@ -43,3 +43,11 @@ resource "azurerm_storage_account" "a" {
 resource "azurerm_container_registry" "a" {
   admin_enabled = true
 }
+
+# finds: for everybody
+locals {
+  policy = {
+    Effect    = "Allow"
+    Principal = { AWS = ["*"] } # for a reason
+  }
+}

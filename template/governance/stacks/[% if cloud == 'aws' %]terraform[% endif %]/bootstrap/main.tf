@@ -19,11 +19,11 @@ resource "aws_kms_key" "states" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "AccountDecides" # the IAM policies of this account say who uses the key
+      Sid       = "AccountDecides"
       Effect    = "Allow"
       Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
-      Action    = "kms:*"
-      Resource  = "*" # in a key's policy: this key
+      Action    = "kms:*" # the IAM policies of this account say who uses the key
+      Resource  = "*"     # in a key's policy: this key
     }]
   })
 

@@ -44,11 +44,11 @@ resource "aws_kms_key" "this" {
     Version = "2012-10-17"
     Statement = concat(
       [{
-        Sid       = "AccountDecides" # the IAM policies of this account say who uses the key
+        Sid       = "AccountDecides"
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::${var.account_id}:root" }
-        Action    = "kms:*"
-        Resource  = "*" # in a key's policy: this key
+        Action    = "kms:*" # the IAM policies of this account say who uses the key
+        Resource  = "*"     # in a key's policy: this key
       }],
       [for statement in [local.readers_may_decrypt] : statement if length(var.readers) > 0],
     )
