@@ -30,7 +30,7 @@ CREDENTIAL_TYPE = re.compile(
 REFERENCE = re.compile(r"\{\{[\w.-]+\}\}")  # to a ZenML secret
 PRIMITIVE = re.compile(
     r'"(roles/(owner|editor|viewer|[\w.]*[aA]dmin)|'
-    r'Owner|Contributor|(User Access|Role Based Access Control) Administrator|'
+    r"Owner|Contributor|(User Access|Role Based Access Control) Administrator|"
     r'[\w:/.-]*policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess))"|\brole_definition_id\b'
 )
 SHARED = re.compile(r"google_(project|folder|organization)_iam_(binding|member|policy)")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.rendering import edit
 from terraform.policy import RULES, Folder, least_privilege, private, rooted, violations
+from terraform.rights import rights
 
 EXAMPLE = Path(__file__).with_name("example")
 RULES_BY_NAME = {rule.__name__: rule for rule in RULES}
@@ -46,3 +47,13 @@ def test_a_wildcard_is_let_by_for_a_reason_beside_it_or_where_it_is_denied(tmp_p
     assert not [*least_privilege(Folder(tmp_path)), *private(Folder(tmp_path))]
     edit(tmp_path / "main.tf", " # knows no resource", "")
     assert list(least_privilege(Folder(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ['Action = "a:b"', 'Sid = "A"\n Effect = "Allow"\n NotAction = "a:b"', 'Effect = "Allow"\n Action = "*"'],
+)
+def test_a_statement_of_which_nobody_could_tell_what_it_allows_is_an_error(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "main.tf").write_text(f"locals {{\n  it = {{\n {statement}\n}}\n}}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="a statement without"):
+        rights(tmp_path, "vertex")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
 from terraform.policy import LABELS, folders, unused_outputs, violations
+from terraform.rights import rights
 from terraform.run import Tried, roots, terraform_for, tried, unformatted
 
 from governance_core.stacks.flavors import flavors
@@ -82,6 +84,16 @@ def test_the_rules_find_nothing_in_it(answers: Answers) -> None:
     code = terraform_code(answers)
     assert {path.name for path in (code / "modules").iterdir()} == MODULES
     assert violations(code) == []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_nobody_may_do_more_or_less_than_the_table_says(cloud: str) -> None:
+    found: dict[str, set[str]] = {}
+    for answers in (it for it in MATRIX if dict(it)["cloud"] == cloud):
+        for right, what in rights(terraform_code(answers), dict(answers)["orchestrator"]).items():
+            found.setdefault(right, set()).update(what)
+    table = tomllib.loads(Path(__file__).with_name("rights.toml").read_text(encoding="utf-8"))[cloud]
+    assert found == {right: set(what) for right, what in table.items()}
 
 
 @EACH
