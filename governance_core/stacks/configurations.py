@@ -67,8 +67,8 @@ def _wrong_keys(component: WantedComponent, config_class: type[StackComponentCon
 def _wrong_addresses(component: WantedComponent, config_class: type[StackComponentConfig]) -> Iterator[tuple[str, str]]:
     yield from _credentials(component.configuration)
     schemes: set[str] = getattr(config_class, "SUPPORTED_SCHEMES", set())
-    path = component.configuration.get("path")
-    if schemes and not (isinstance(path, str) and path.startswith(tuple(schemes))):
+    path = component.configuration.get("path", "")
+    if schemes and path and not str(path).startswith(tuple(schemes)):
         yield "path", f"must begin with {' or '.join(sorted(schemes))}"
 
 
