@@ -72,7 +72,8 @@ def jobs(project: Path) -> list[Job]:
             known = found.setdefault(job["name"], job | {"when": frozenset()})
             known["when"] |= {"failure" if job["name"] == "alert" else when}
     for job in found.values():
-        if "change-request" in job["when"]:
+        # What runs for every change request alike is listed once, unless it asks for what a fork must not get.
+        if "change-request" in job["when"] and not job["secrets"]:
             job["when"] -= {"fork"}
     return [Job(**job) for job in found.values()]
 
