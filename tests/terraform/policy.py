@@ -25,7 +25,7 @@ CREDENTIAL = re.compile(
 CREDENTIAL_TYPE = re.compile(
     r"_(access_key|account_key|iam_user|login_profile|password|token|secret_version|key_vault_secret|ssh_key|hmac_key|"
     r"apikeys_key|private_key|service_specific_credential|sas)$|^zenml_secret$|^aws_iam_user|^azuread_.*_certificate$"
-    r"|^(aws_eks_cluster_auth|google_client_config)$"  # have one among what they put out
+    r"|^(aws_eks_cluster_auth|azurerm_kubernetes_cluster|google_client_config)$"  # have one among what they put out
 )
 REFERENCE = re.compile(r"\{\{[\w.-]+\}\}")  # to a ZenML secret
 PRIMITIVE = re.compile(

@@ -72,3 +72,8 @@ resource "azuread_service_principal_certificate" "ci" {
 data "aws_eks_cluster_auth" "platform" {
   name = "x"
 }
+
+# finds: azurerm_kubernetes_cluster.platform is a credential
+data "azurerm_kubernetes_cluster" "platform" {
+  name = "x"
+}
