@@ -19,6 +19,14 @@ def google() -> dict[str, str | None]:
     return {"audience": known["audience"], "account": credentials.service_account_email, "token": token}
 
 
+def cluster() -> str:
+    """Return the address behind the name that the orchestrator has for its cluster."""
+    from kubernetes.config.kube_config import list_kube_config_contexts, new_client_from_config
+
+    _, current = list_kube_config_contexts()
+    return f"{current['name']} at {new_client_from_config().configuration.host}"
+
+
 def from_environment(file: str, *names: str) -> dict[str, str | None]:
     """Return variables that an SDK reads, and the token in the file that one of them names."""
     path = os.environ.get(file)
@@ -30,8 +38,16 @@ if __name__ == "__main__":
         found = google()
     elif "AWS_DEFAULT_REGION" in os.environ:
         found = from_environment(
-            "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"
+            "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"
         )
     else:
-        found = from_environment("AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID")
+        found = from_environment(
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "AZURE_CLIENT_ID",
+            "AZURE_TENANT_ID",
+            "AZURE_STORAGE_ACCOUNT_NAME",
+            "ZENML_ENABLE_IMPLICIT_AUTH_METHODS",
+        )
+    if "KUBECONFIG" in os.environ:
+        found["cluster"] = cluster()
     print("acts as", json.dumps(found))

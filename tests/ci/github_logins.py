@@ -11,7 +11,6 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 # The inputs of each action with which it needs no key, and the form of what each takes.
-GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 LOGINS: dict[str, dict[str, str]] = {
     "google-github-actions/auth": {
         "workload_identity_provider": r"projects/\d+/locations/global/workloadIdentityPools/[\w-]+/providers/[\w-]+",
@@ -22,7 +21,6 @@ LOGINS: dict[str, dict[str, str]] = {
         "aws-region": r"[a-z]{2}(-[a-z]+)+-\d",
         "role-duration-seconds": r"\d+",
     },
-    "Azure/login": {"client-id": GUID, "tenant-id": GUID, "subscription-id": GUID},
 }
 
 
@@ -38,9 +36,8 @@ def log_in(action: str, options: Mapping[str, str], environment: MutableMapping[
             _google(options, environment, asked, workspace)
         case "aws-actions/configure-aws-credentials":
             environment |= {"AWS_REGION": options["aws-region"], "AWS_DEFAULT_REGION": options["aws-region"]}
-            environment |= {"AWS_ACCESS_KEY_ID": "ASIA", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
-        case "Azure/login":  # which logs in Azure's own command line, below the home folder
-            environment["AZURE_HTTP_USER_AGENT"] = "GITHUBACTIONS/AzureLogin"
+            session = f"session of {options['role-to-assume']}"
+            environment |= {"AWS_ACCESS_KEY_ID": "ASIA", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": session}
 
 
 def _google(options: Mapping[str, str], environment: MutableMapping[str, str], asked: str, workspace: Path) -> None:

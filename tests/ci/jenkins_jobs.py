@@ -55,7 +55,7 @@ def credentials(stage: Model) -> dict[str, str]:
 
 # Of a credential that is the word for which build this is, and no secret that somebody keeps.
 IDENTITY = "cloud-"
-SETTING_UP = {"scripts/preflight.py", "scripts/google_credentials.py"}
+SETTING_UP = {"scripts/preflight.py", "scripts/google_credentials.py", "scripts/kubeconfig.py"}
 # The environment that a credential is for, where its id does not end in it.
 ENVIRONMENTS = {"forge-update": "operations"}
 
