@@ -26,23 +26,26 @@ from support.forge import Forge
 from support.jenkins import Build, Jenkins, Model, read, shell
 from support.jenkins import Event as JenkinsEvent
 from support.rendering import commit_all, git, project_copy, render
-from support.servers import Answering
+from support.servers import Answering, eventually
 
 CLOUDS = ("gcp", "aws", "azure")
 TOKEN = "the-word-of-the-ci-system"
-# GitHub's word, for whoever asks as a job does.
+# GitHub's word, for whoever asks as a job does; and time that passes once.
 CURL = f"""#!/bin/sh
 case "$*" in
-*"Authorization: Bearer bearer https://id.example.com"*"&audience=api://AzureADTokenExchange") echo '{{"value": "{TOKEN}"}}' ;;
+*"Authorization: Bearer bearer https://id.example.com&audience=api://AzureADTokenExchange") ;;
 *) exit 22 ;;
 esac
+echo asked >> "$0.log"
+echo '{{"value": "{TOKEN}"}}'
 """
+SLEEP = '#!/bin/sh\nmkdir "$0.done"\n'
 POOL = "projects/4711/locations/global/workloadIdentityPools/ci/providers"
 
 
 @cache
 def ci_variables(cloud: str) -> list[str]:
-    """Return the names in Terraform's output `ci_variables` of a stack with Kubernetes, which has all that others have."""
+    """Return the names in Terraform's output `ci_variables` with Kubernetes, where all are that other stacks have."""
     code = render(cloud=cloud, orchestrator="kubernetes") / "governance/stacks/terraform/modules/environment/outputs.tf"
     output = re.split(r"^output ", code.read_text(encoding="utf-8"), flags=re.MULTILINE)
     (block,) = [block for block in output if block.startswith('"ci_variables"')]
@@ -114,7 +117,7 @@ def place(tmp_path: Path, zenml: str) -> Callable[[str, str], Place]:
             root / ".venv/bin/governance": f'#!/bin/sh\nexec {sys.executable} {acting.__file__} "$@"\n',
             **dict.fromkeys((tmp_path / "bin" / name for name in ("make", "apt-get")), "#!/bin/sh\n"),
             tmp_path / "bin/curl": CURL,
-            tmp_path / "bin/sleep": "#!/bin/sh\nexit 1\n",  # so that nothing is left running
+            tmp_path / "bin/sleep": SLEEP,
         }
         for path, text in programs.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +165,15 @@ def test_githubs_jobs_log_in_by_the_clouds_own_action_and_leave_the_tree_clean(
         for run in on_github(here, workflow, event, identities):
             assert run.result == "success", run.log
             assert told(run.log) == acts_as(cloud, environment, token=TOKEN if cloud == "azure" else None)
+
+
+def test_azures_libraries_find_githubs_word_anew_while_a_job_of_github_lasts(
+    place: Callable[[str, str], Place], tmp_path: Path
+) -> None:
+    given = {"operations": identity("azure", "operations")}
+    (run,) = on_github(place("github", "azure"), "settle.yml", "schedule", given)
+    assert run.result == "success", run.log
+    assert eventually(lambda: (tmp_path / "bin/curl.log").read_text().count("asked") == 2)
 
 
 def on_gitlab(place: Place, home: Path, job: str, event: dict[str, str], given: Mapping[str, str]) -> Ran:
@@ -226,6 +238,13 @@ def test_gitlab_gives_the_token_to_the_jobs_that_log_in_and_to_no_others() -> No
         for name, job in real_jobs(render(ci="gitlab", cloud=cloud, risk_tier="high")).items():
             logs_in = any("--needs ID_TOKEN" in command for command in job["before_script"])
             assert logs_in is ("id_tokens" in job), name
+
+
+def test_gitlab_signs_for_a_job_in_which_of_two_tiers_it_acts() -> None:
+    jobs = real_jobs(render(ci="gitlab", cloud="azure", risk_tier="high")).values()
+    environments = [job["environment"] for job in jobs if "id_tokens" in job]
+    tiers = {each["name"]: each.get("deployment_tier", each["name"]) for each in environments}
+    assert tiers == {"staging": "staging", "production": "production", "operations": "production"}
 
 
 @cache

@@ -149,14 +149,13 @@ def test_aks_is_given_a_token_for_aks(cluster: Cluster, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("cloud", CONTEXTS)
-def test_the_kubeconfig_holds_nothing_that_opens_the_cluster(
-    cloud: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_kubeconfig_holds_nothing_that_opens_the_cluster(cloud: str, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project_copy(project, cloud=cloud, orchestrator="kubernetes")
     file = tmp_path / "kubeconfig"
-    given = {"KUBECONFIG": str(file), "KUBERNETES_SERVER": "https://ml", "KUBERNETES_CA": "", "KUBERNETES_CONTEXT": "ml"}
-    subprocess.run([sys.executable, "-I", project / "scripts/kubeconfig.py"], env=given, check=True)
+    given = {"SERVER": "https://ml.example.com", "CA": "", "CONTEXT": CONTEXTS[cloud]}
+    environment = {f"KUBERNETES_{name}": value for name, value in given.items()} | {"KUBECONFIG": str(file)}
+    subprocess.run([sys.executable, "-I", project / "scripts/kubeconfig.py"], env=environment, check=True)
     (user,) = json.loads(file.read_text())["users"]
     assert user["user"].keys() == {"exec"}
     assert user["user"]["exec"]["args"] == [str(project / "scripts/kubeconfig.py"), "token"]
