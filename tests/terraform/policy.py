@@ -34,7 +34,7 @@ PRIMITIVE = re.compile(
     r'[\w:/.-]*policy/(AdministratorAccess|PowerUserAccess|IAMFullAccess))"|\brole_definition_id\b'
 )
 SHARED = re.compile(r"google_(project|folder|organization)_iam_(binding|member|policy)")
-EVERYTHING = re.compile(r'"(\*|[a-z0-9-]+:(\*|[A-Z]\w*[*?])[\w*?]*|arn:[^"]*:[*?/]+)"')
+EVERYTHING = re.compile(r'"(\*|[a-z0-9-]+:[\w*?]*[*?][\w*?]*|arn:[^"]*:[*?/]+)"')
 EVERYBODY = re.compile(
     r'\b(allUsers|allAuthenticatedUsers|public-read)\b|Principal\s*=\s*(\{\s*\w+\s*=\s*)?(\[[^]]*)?"\*"'
 )
