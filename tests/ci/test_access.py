@@ -43,7 +43,9 @@ def test_the_commands_make_accounts_whose_keys_the_server_takes_and_holds_to_no_
 ) -> None:
     from zenml.client import Client
 
-    commands = [command.replace("NAME", "ada").split()[1:] for command in account_commands(access_table())]
+    umask, *of_zenml = account_commands(access_table())
+    assert umask == "umask 077"
+    commands = [command.replace("NAME", "ada").split()[1:] for command in of_zenml]
     again = ["service-account", "api-key", "ci-staging", "rotate", "default", "--output-file", "ci-staging.key"]
     told = as_admin(zenml_server, [*commands, again], tmp_path)
     assert "Created user 'ada'" in told
