@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _registry(environment: str) -> BaseContainerRegistry:
 
 
 @contextmanager
-def _logged_in(builder: _Docker | _Buildah, registry: BaseContainerRegistry, say: Say) -> Iterator[None]:
+def _logged_in(builder: _Builder, registry: BaseContainerRegistry, say: Say) -> Iterator[None]:
     """Log in to a registry for as long as the context lasts, where there is something to log in with."""
     host = registry.config.uri.partition("/")[0]
     logged_in = _log_in(host, builder, registry, say)
@@ -129,7 +130,7 @@ def _logged_in(builder: _Docker | _Buildah, registry: BaseContainerRegistry, say
             builder.log_out(host)
 
 
-def _log_in(host: str, builder: _Docker | _Buildah, registry: BaseContainerRegistry, say: Say) -> bool:
+def _log_in(host: str, builder: _Builder, registry: BaseContainerRegistry, say: Say) -> bool:
     if credentials := registry.credentials:
         builder.log_in(host, *credentials)
         return True
@@ -192,63 +193,61 @@ def _contexts(project: Project) -> Iterator[str]:
         yield f"--build-context=platform={folder}"
 
 
-class _Docker:
+class _Builder(ABC):
+    """A program that builds images; those that are known build and log in alike."""
+
+    program: str
+
+    @abstractmethod
+    def pull(self, image: str) -> str:
+        """Pull an image and return its digest."""
+
+    @abstractmethod
+    def push(self, name: str) -> str:
+        """Push an image and return its digest."""
+
+    def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
+        """Build the project's Dockerfile."""
+        _show(self.program, "build", *_arguments(root, name, values, options))
+
+    def log_in(self, host: str, user: str, password: str) -> None:
+        """Log in to a registry."""
+        _run(self.program, "login", "--username", user, "--password-stdin", host, stdin=password)
+
+    def log_out(self, host: str) -> None:
+        """Forget the password of a registry."""
+        _run(self.program, "logout", host)
+
+
+class _Docker(_Builder):
     """Docker, of which only the daemon can build."""
 
     program = "docker"
 
     def pull(self, image: str) -> str:
-        """Pull an image and return its digest."""
         return _digest(_run("docker", "pull", "--platform", PLATFORM, image))
 
-    def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
-        """Build the project's Dockerfile."""
-        _show("docker", "build", *_arguments(root, name, values, options))
-
-    def log_in(self, host: str, user: str, password: str) -> None:
-        """Log in to a registry."""
-        _run("docker", "login", "--username", user, "--password-stdin", host, stdin=password)
-
-    def log_out(self, host: str) -> None:
-        """Forget the password of a registry."""
-        _run("docker", "logout", host)
-
     def push(self, name: str) -> str:
-        """Push an image and return its digest."""
         return _digest(_run("docker", "push", name))
 
 
-class _Buildah:
+class _Buildah(_Builder):
     """Buildah, which needs no daemon."""
 
     program = "buildah"
 
     def pull(self, image: str) -> str:
-        """Pull an image and return its digest."""
         _run("buildah", "pull", "--quiet", "--policy", "always", "--platform", PLATFORM, image)
         return _digest(_run("buildah", "inspect", "--type", "image", "--format", "{{.FromImageDigest}}", image))
 
-    def build(self, root: Path, name: str, values: Mapping[str, str], options: Sequence[str]) -> None:
-        """Build the project's Dockerfile."""
-        _show("buildah", "build", *_arguments(root, name, values, options))
-
-    def log_in(self, host: str, user: str, password: str) -> None:
-        """Log in to a registry."""
-        _run("buildah", "login", "--username", user, "--password-stdin", host, stdin=password)
-
-    def log_out(self, host: str) -> None:
-        """Forget the password of a registry."""
-        _run("buildah", "logout", host)
-
     def push(self, name: str) -> str:
-        """Push an image and return its digest."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "digest")
             _run("buildah", "push", "--quiet", "--digestfile", str(file), name)
             return _digest(file.read_text(encoding="utf-8"))
 
 
-def _builder() -> _Docker | _Buildah:
+def _builder() -> _Builder:
     if shutil.which("docker") and not subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         return _Docker()
     if shutil.which("buildah"):
