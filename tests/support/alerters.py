@@ -50,8 +50,10 @@ def stack_with_alerter(name: str, flavor: str, **configuration: Any) -> Iterator
         parts = {str(kind): found[0].id for kind, found in before.components.items()}
         client.create_stack(name, {**parts, "alerter": name})
     client.activate_stack(name)
-    yield
-    client.activate_stack(before.id)
+    try:
+        yield
+    finally:
+        client.activate_stack(before.id)
 
 
 def talk_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
