@@ -27,6 +27,7 @@ CONTEXTS = {
     "aws": "arn:aws:eks:eu-west-1:111111111111:cluster/ml",
     "azure": "ml",
 }
+SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("cloud-platform", "userinfo.email")}
 GOOGLE = "//iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/ci/providers/gitlab"
 
 
@@ -46,7 +47,9 @@ class Cluster(LocalServer):
                 answer = {"access_token": "federated", "token_type": "Bearer", "expires_in": 3600}
             case "/ci@tumours:generateAccessToken":
                 self.asked.append(request.headers["Authorization"])
-                answer = {"accessToken": "google-token", "expireTime": f"{self.expiry:%Y-%m-%dT%H:%M:%SZ}"}
+                known = set(json.loads(body)["scope"]) >= SCOPES
+                value = "google-token" if known else "token-of-a-number"
+                answer = {"accessToken": value, "expireTime": f"{self.expiry:%Y-%m-%dT%H:%M:%SZ}"}
             case _:
                 self.tokens.append(request.headers["Authorization"])
                 answer = {"kind": "PodList", "apiVersion": "v1", "items": []}
@@ -102,7 +105,7 @@ def as_google_account(cluster: Cluster, folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme-ml")
 
 
-def test_gke_is_given_an_access_token_of_the_jobs_account(
+def test_gke_is_given_an_access_token_by_which_it_knows_the_jobs_account_by_its_e_mail(
     cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     as_google_account(cluster, tmp_path, monkeypatch)
