@@ -324,6 +324,17 @@ def test_the_document_names_the_credentials_and_properties_that_jenkins_binds() 
         )
 
 
+@pytest.mark.parametrize("server", ["https://jenkins.example.com/", "https://ci.example.com/tools/jenkins/"])
+def test_the_document_lets_jenkins_name_the_folder_of_a_job_as_its_subject(server: str) -> None:
+    page = (render(ci="jenkins", cloud="aws") / "docs/ci.md").read_text(encoding="utf-8")
+    (pattern,) = re.findall(r"^ +pattern: (.+)$", page, re.MULTILINE)
+    subjects = set(re.findall(r"`https://jenkins\.example\.com/(job/\S+/)`", page))
+    assert len(subjects) == 2
+    for subject in subjects:
+        for job in ("job/main/", "job/PR-12/", "job/v1.2.0/"):
+            assert re.sub(pattern, r"\1", f"{server}{subject}{job}") == f"{server}{subject}"
+
+
 def test_an_image_that_jenkins_does_not_build_alerts_by_its_own_name(place: Callable[[str, str], Place]) -> None:
     forge = {"FORGE_API_URL": "https://forge.example.com"}
     build, _ = on_jenkins(place("jenkins", "gcp"), "gcp", "build-image", forge, {"cloud-production": TOKEN})

@@ -174,7 +174,31 @@ def test_no_verb_runs_in_a_workspace_that_is_not_set_up_whatever_failed_before(
             before = [earlier for earlier, there in build.shells[:number] if there["WORKSPACE"] == env["WORKSPACE"]]
             if script.startswith(("governance", "python scripts", "make lint")):
                 assert "make setup" in before, (script, before)
-            assert env["UV_CACHE_DIR"] == f"{env['WORKSPACE']}/build/uv-cache", script
+            assert env["UV_CACHE_DIR"] == f"{env['WORKSPACE']}@tmp/uv-cache", script
+
+
+def test_what_uv_downloaded_is_there_in_the_next_build_although_the_checkout_is_clean(
+    read_models: dict[str, dict[str, Model]], tmp_path: Path
+) -> None:
+    workspace = tmp_path / "tumours_main"
+    git(tmp_path, "init", "--quiet", workspace.name)
+    (workspace / ".gitignore").write_text("/build/\n", encoding="utf-8")
+    commit_all(workspace, "Ignore what is built")
+
+    def clean() -> Path:
+        git(workspace, "clean", "-fdx")  # what "Clean before checkout" does
+        return workspace
+
+    def download(_: str, env: Mapping[str, str]) -> tuple[int, str]:
+        wheel = Path(env["UV_CACHE_DIR"], "wheel")
+        known = wheel.exists()
+        wheel.parent.mkdir(parents=True, exist_ok=True)
+        wheel.touch()
+        return 0, "from the cache" if known else "downloaded"
+
+    jenkins = Jenkins(clean, {"PATH": "/usr/bin"}, PROPERTIES, SECRETS, download)
+    first, second = (jenkins.build(read_models[LIMITED]["settle"], EVENTS["settle"]).log for _ in range(2))
+    assert ("downloaded" in first, "downloaded" in second) == (True, False)
 
 
 def test_merges_train_and_promote_one_after_the_other(read_models: dict[str, dict[str, Model]]) -> None:

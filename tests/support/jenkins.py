@@ -225,7 +225,10 @@ class _Running:
         return {**env, question["submitterParameter"]: approver} if "submitterParameter" in question else env
 
     def _on(self, agent: str | None, env: Mapping[str, str]) -> Mapping[str, str]:
-        return {**env, "WORKSPACE": str(self._jenkins.workspace())} if agent not in (None, "none") else env
+        if agent in (None, "none"):
+            return env
+        workspace = str(self._jenkins.workspace())
+        return {**env, "WORKSPACE": workspace, "WORKSPACE_TMP": f"{workspace}@tmp"}
 
     def _bind(self, environment: list[dict[str, str]], env: Mapping[str, str], files: ExitStack) -> Mapping[str, str]:
         """Credentials come first; then each value may refer to what is there already."""
