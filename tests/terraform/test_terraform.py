@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
-from terraform.policy import LABELS, folders, unused_outputs, violations
+from terraform.policy import LABELS, Folder, folders, unused_outputs, violations
 from terraform.rights import rights
 from terraform.run import Tried, roots, terraform_for, tried, unformatted
 
@@ -121,6 +121,13 @@ def test_terraform_registers_the_components_that_stack_register_does(answers: An
         assert component["flavor"] == flavor.name
         assert {*flavor.keys, *flavor.given} <= configuration.keys()
         assert {key: configuration[key] for key in flavor.given} == flavor.given
+
+
+def test_azureml_has_the_endpoint_of_its_workspace_before_nodes_without_a_public_address() -> None:
+    code = next(terraform_code(answers) for answers in MATRIX if dict(answers)["orchestrator"] == "azureml")
+    resources = dict(Folder(code / "modules/orchestrator").blocks("resource"))
+    steps = resources["azurerm_machine_learning_compute_cluster.steps"]
+    assert "azurerm_private_endpoint.workspace" in str(steps["depends_on"])
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
