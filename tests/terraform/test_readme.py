@@ -57,6 +57,20 @@ def test_every_command_is_one_for_the_shell(answers: Answers) -> None:
         assert (done.returncode, done.stderr) == (0, ""), block
 
 
+@pytest.mark.parametrize("answers", [it for it in MATRIX if dict(it)["cloud"] == "gcp"], ids=named)
+def test_googles_agents_exist_before_a_key_is_granted_to_them(answers: Answers) -> None:
+    """The services of the code that encrypt: IAM refuses a grant to an agent that is not there."""
+    code = terraform_code(answers)
+    (block,) = [block for block in blocks(code) if block.startswith("gcloud services enable ")]
+    enable, storage, *others = block.splitlines()
+    enabled = set(re.findall(r"(\w+)\.googleapis\.com", enable))
+    hcl = "".join(file.read_text(encoding="utf-8") for file in code.rglob("main.tf"))
+    used = set(re.findall(r'"(\w+)\.googleapis\.com"', hcl))
+    assert enabled == used & {"storage", "artifactregistry", "secretmanager", "aiplatform"}
+    assert storage.startswith("gcloud storage service-agent ")
+    assert {re.findall(r"--service=(\w+)", line)[0] for line in others} == enabled - {"storage"}
+
+
 @EACH
 def test_the_secrets_that_components_refer_to_are_brought_before_terraform_registers_these(answers: Answers) -> None:
     declared = yaml.safe_load(render_governed(project(answers))["governance/secrets.yaml"].content)["secrets"]
