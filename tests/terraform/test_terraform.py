@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -30,6 +31,8 @@ MODULES = {
     "zenml_stack",
 }
 ENVIRONMENTS = ("staging", "production")
+RIGHTS = tomllib.loads(Path(__file__).with_name("rights.toml").read_text(encoding="utf-8"))
+PAGE = Path(__file__).parents[2] / "docs/reference/stacks-terraform.md"
 EACH = pytest.mark.parametrize("answers", MATRIX, ids=named)
 
 
@@ -92,8 +95,19 @@ def test_nobody_may_do_more_or_less_than_the_table_says(cloud: str) -> None:
     for answers in (it for it in MATRIX if dict(it)["cloud"] == cloud):
         for right, what in rights(terraform_code(answers), dict(answers)["orchestrator"]).items():
             found.setdefault(right, set()).update(what)
-    table = tomllib.loads(Path(__file__).with_name("rights.toml").read_text(encoding="utf-8"))[cloud]
-    assert found == {right: set(what) for right, what in table.items()}
+    assert found == {right: set(what) for right, what in RIGHTS[cloud].items()}
+
+
+@pytest.mark.parametrize(("cloud", "heading"), [("gcp", "Google Cloud"), ("azure", "Azure")])
+def test_the_page_of_who_may_do_what_names_the_roles_of_the_table_and_no_others(cloud: str, heading: str) -> None:
+    roles = {role for what in RIGHTS[cloud].values() for role in what}
+    names = RIGHTS["names"] if cloud == "gcp" else {role: role for role in roles}
+    assert names.keys() == roles
+    section = PAGE.read_text(encoding="utf-8").partition(f"\n## {heading}: who may do what\n")[2].partition("\n## ")[0]
+    cells = "\n".join(row.split("|")[2] for row in re.findall(r"^\|.*\|$", section, re.MULTILINE))
+    name = re.compile("|".join(sorted(names.values(), key=len, reverse=True)))  # "Reader" is the end of other names
+    assert set(name.findall(cells)) == set(names.values())
+    assert set(re.findall(r"[A-Z]\w+", name.sub("", cells))) <= {"Vertex", "AI", "AzureML"}, "a role of no grant"
 
 
 @EACH
