@@ -24,6 +24,12 @@ def _possible(limits: Any) -> Any:
     return limits
 
 
+def _each_once(keys: list[str]) -> list[str]:
+    if len({*keys}) < len(keys):
+        raise ValueError("a key is listed twice")
+    return keys
+
+
 Limits = Annotated[dict[str, float], BeforeValidator(_possible)]
 # ZenML's component types, which this package does not import.
 ComponentType = Literal[
@@ -119,7 +125,7 @@ class PolicySections(_Strict):
 class SecretSection(_Strict):
     """The keys of a ZenML secret, and what uses it; a value stands in no file."""
 
-    keys: list[SecretKey] = Field(min_length=1)
+    keys: Annotated[list[SecretKey], Field(min_length=1), AfterValidator(_each_once)]
     used_by: list[Line] = Field(min_length=1)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +40,12 @@ def declared_secrets(root: Path) -> dict[str, Declared]:
         )
     declared = platform | team
     given: dict[str, str] = {}
-    for reference, variable in _variables(declared):
-        if other := given.get(variable):
-            raise UsageError(
-                f"{GOVERNANCE_FILE}: {variable} would give both {other} and {reference}; rename one of them"
-            )
-        given[variable] = reference
+    for secret in declared.values():
+        for key in secret.keys:
+            reference, variable = f"{secret.name}.{key}", place(secret.name, key, None)
+            if other := given.get(variable):
+                raise UsageError(f"{secret.source}: {variable} would give both {other} and {reference}; rename one")
+            given[variable] = reference
     return declared
 
 
@@ -63,10 +64,10 @@ def given_value(name: str, key: str, folder: Path | None, environment: Mapping[s
         environment: the variables.
 
     Raises:
-        UsageError: if the file cannot be read as text.
+        UsageError: if the file cannot be read, or what is given is no text in UTF-8.
     """
     where = place(name, key, folder)
-    text = _text(folder / f"{name}.{key}") if folder else environment.get(where, "")
+    text = _text(where, lambda: Path(where).read_bytes() if folder else os.fsencode(environment.get(where, "")))
     value = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
     return SecretStr(value) if value.strip() else None
 
@@ -77,22 +78,17 @@ def _declared(sections: Mapping[str, SecretSection], source: str) -> dict[str, D
     }
 
 
-def _variables(declared: Mapping[str, Declared]) -> Iterator[tuple[str, str]]:
-    for secret in declared.values():
-        yield from ((f"{secret.name}.{key}", place(secret.name, key, None)) for key in secret.keys)
-
-
 def _spelled(name: str) -> str:
     return re.sub(r"\W", "_", name).upper()
 
 
-def _text(path: Path) -> str:
+def _text(where: str, read: Callable[[], bytes]) -> str:
     try:
-        return path.read_bytes().decode()
+        return read().decode()
     except FileNotFoundError:
         return ""
     except OSError as error:
         problem = error.strerror or type(error).__name__
-    except UnicodeDecodeError:
+    except UnicodeError:
         problem = "it is not text in UTF-8"
-    raise UsageError(f"{path} cannot be read: {problem}")  # not from the error, which holds what was read
+    raise UsageError(f"{where} cannot be read: {problem}")  # not from the error, which holds what was read

@@ -185,6 +185,7 @@ def test_the_team_declares_its_own_beside_them(team: Scratch) -> None:
         ("{w: {keys: [a], used_by: ['']}}", "secrets.w.used_by.0: String should match pattern"),
         ("{w: {keys: [a]}}", "secrets.w.used_by: Field required"),
         ("{w: {keys: [a b], used_by: [x]}}", "secrets.w.keys.0: String should match pattern"),
+        ("{w: {keys: [hunter2, hunter2], used_by: [x]}}", "secrets.w.keys: a key is listed twice"),
         ("{w: {keys: [name], used_by: [x]}}", "secrets.w.keys.0: ZenML keeps `name` for itself"),
         ("{name: {keys: [a], used_by: [x]}}", "secrets.name.[key]: ZenML keeps `name` for itself"),
         ("{w.x: {keys: [a], used_by: [x]}}", "secrets.(not shown).[key]: String should match pattern"),
@@ -201,7 +202,9 @@ def test_a_declaration_holds_names_and_what_looks_like_a_value_is_refused_and_no
     with pytest.raises(UsageError) as error:
         load_governance_file(path)
     assert said in str(error.value)
-    assert_untold("".join(traceback.format_exception(error.value)))
+    traced = "".join(traceback.format_exception(error.value))
+    assert_untold(traced)
+    assert "hunter2" not in traced
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,6 @@ def test_a_slip_in_yaml_is_placed_and_the_line_is_not_repeated(tmp_path: Path, s
         ),
         ("{a: {keys: [b_c], used_by: [x]}, a_b: {keys: [c], used_by: [x]}}", "SECRET_A_B_C would give both a.b_c and"),
         ("{a: {keys: [b, B], used_by: [x]}}", "SECRET_A_B would give both a.b and a.B"),
-        ("{a: {keys: [b, b], used_by: [x]}}", "SECRET_A_B would give both a.b and a.b"),
     ],
 )
 def test_two_secrets_that_could_not_be_told_apart_are_refused(team: Scratch, declared: str, said: str) -> None:
@@ -243,6 +245,14 @@ def test_two_secrets_that_could_not_be_told_apart_are_refused(team: Scratch, dec
     assert said in str(error.value)
     (found,) = (finding for finding in checks.check(team.root).findings if finding.rule == "secrets-invalid")
     assert said in found.message
+
+
+def test_the_file_that_has_to_change_is_named(tmp_path: Path) -> None:
+    (tmp_path / "governance").mkdir()
+    (tmp_path / "governance.yaml").write_text("{}", encoding="utf-8")
+    (tmp_path / SECRETS_FILE).write_text("secrets: {a: {keys: [b, B], used_by: [x]}}", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^governance/secrets\.yaml: SECRET_A_B would give both a\.b and a\.B"):
+        declared_secrets(tmp_path)
 
 
 # Where a value is given
@@ -296,6 +306,16 @@ def test_a_file_that_is_no_text_is_named_and_not_shown(tmp_path: Path, content: 
     with pytest.raises(UsageError, match=r"slack\.token cannot be read") as error:
         given_value("slack", "token", tmp_path, {})
     assert (error.value.__cause__, error.value.__context__) == (None, None)
+
+
+def test_a_variable_that_is_no_text_stops_apply_and_is_named_and_not_shown(
+    given: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_WAREHOUSE_USER", os.fsdecode(CANARY.encode("latin-1")))
+    with pytest.raises(UsageError, match=r"^SECRET_WAREHOUSE_USER cannot be read: it is not text in UTF-8$") as error:
+        keeping.apply(given.root, None)
+    assert (error.value.__cause__, error.value.__context__) == (None, None)
+    assert names() == []
 
 
 # plan
