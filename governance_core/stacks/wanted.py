@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,7 @@ def wanted_stack(project: Project, environment: str, name: str, root: Path) -> W
     if problems:
         raise wrong_values(file if path.exists() else f"{file} (there is no such file)", problems)
 
-    connector = dict(_decoded(sections.get(CONNECTOR) or {}, file))
+    connector = dict(sections.get(CONNECTOR) or {})
     cluster = connector.pop(CLUSTER, None) if _clustered(called_for) else None
     connected = CONNECTOR in sections
     return Wanted(
@@ -89,15 +88,6 @@ def wanted_stack(project: Project, environment: str, name: str, root: Path) -> W
 def wrong_values(file: str, problems: Iterable[str]) -> UsageError:
     """Return the error that lists what is wrong with the values of a file."""
     return UsageError("\n".join([f"{file} cannot be registered:", *(f"  - {problem}" for problem in problems)]))
-
-
-def _decoded(section: Mapping[str, Any], file: str) -> Iterator[tuple[str, Any]]:
-    """Yield the values, lists that Terraform wrote as JSON text as ZenML gives them back."""
-    for key, value in section.items():
-        try:
-            yield key, json.loads(value) if isinstance(value, str) and value.startswith("[") else value
-        except ValueError as error:
-            raise wrong_values(file, [f"{CONNECTOR}.{key}: is no JSON list: {error}"]) from error
 
 
 def _clustered(called_for: list[Flavor]) -> bool:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
+from support.connectors import service_connectors
+from support.servers import Answering
 from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
 from terraform.policy import LABELS, Folder, folders, unused_outputs, violations
 from terraform.rights import rights
 from terraform.run import Tried, roots, terraform_for, tried, unformatted
+from zenml.models import ServiceConnectorRequest
+from zenml.service_connectors.service_connector_registry import service_connector_registry as registry
 
 from governance_core.stacks.flavors import flavors
 
@@ -33,6 +40,9 @@ MODULES = {
 ENVIRONMENTS = ("staging", "production")
 RIGHTS = tomllib.loads(Path(__file__).with_name("rights.toml").read_text(encoding="utf-8"))
 PAGE = Path(__file__).parents[2] / "docs/reference/stacks-terraform.md"
+SESSION = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>id</AccessKeyId><SecretAccessKey>key</SecretAccessKey><SessionToken>token</SessionToken>
+<Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
 EACH = pytest.mark.parametrize("answers", MATRIX, ids=named)
 
 
@@ -181,3 +191,42 @@ def test_zenml_knows_every_flavour_connector_and_key(
         assert given <= known.keys()
         assert {key for key, required in known.items() if required} <= given
     assert set(found) == {"zenml_stack_component", "zenml_service_connector"}
+
+
+@pytest.mark.parametrize("orchestrator", ["sagemaker", "kubernetes"])
+def test_zenmls_connector_gets_a_session_as_its_role_that_may_do_all_that_the_role_may(
+    orchestrator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = next(it for it in MATRIX if {("cloud", "aws"), ("orchestrator", orchestrator)} <= set(it))
+    planned = [(type_, values) for _, type_, values in checked(answers).planned(alone=True)]
+    (told,) = [values for type_, values in planned if type_ == "zenml_service_connector"]
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "server")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "server")
+    monkeypatch.setenv("ZENML_ENABLE_IMPLICIT_AUTH_METHODS", "true")
+    with Answering(body=SESSION) as sts, service_connectors():
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        connector = ServiceConnectorRequest(name="staging", connector_type="aws", auth_method=told["auth_method"])
+        connector.validate_and_configure_resources(
+            registry.get_service_connector_type("aws"), configuration=told["configuration"]
+        )
+        session, _ = registry.instantiate_connector(connector).get_boto3_session("implicit", "s3-bucket", "s3://acme")
+        assert session.get_credentials().token == "token"
+    asked = dict(parse_qsl(sts.requests[0][2]))
+    assert (asked["Action"], asked["RoleArn"]) == ("AssumeRole", "arn:aws:iam::111111111111:role/acme-staging-zenml")
+    assert len(asked["Policy"]) < 512  # of 2,048, most of which the tags of a pod's session may take
+    ((covered, where),) = _allowed(asked["Policy"])
+    assert where == ["*"]
+    policies = [it for type_, it in planned if type_ == "aws_iam_policy" and isinstance(it["policy"], str)]
+    role = [it["policy"] for it in policies if it["name"].endswith(("-artifacts", "-pull", "-push", "-submit"))]
+    allowed = {action for policy in role for actions, _ in _allowed(policy) for action in actions}
+    assert {"kms:Decrypt", "ecr:BatchGetImage", "ecr:PutImage"} < allowed
+    assert {action for action in allowed if not any(fnmatch(action, it) for it in covered)} == set()
+
+
+def _allowed(policy: str) -> list[tuple[list[str], list[str]]]:
+    """Return the actions of each statement of a policy, and the resources."""
+    values = [(it["Action"], it["Resource"]) for it in json.loads(policy)["Statement"]]
+    return [tuple(it if isinstance(it, list) else [it] for it in pair) for pair in values]
