@@ -95,7 +95,11 @@ def scratch(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture
-def governance(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Governance:
+def governance(
+    store: Path,  # noqa: ARG001 - a verb may set ZenML up, and must not do it in the home folder for the whole process
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Governance:
     """Return the command line, to be called with the words behind ``governance``."""
     from support.command_line import command_line
 
