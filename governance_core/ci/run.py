@@ -19,6 +19,8 @@ PEOPLE: dict[System, tuple[tuple[str, str], ...]] = {
     # Whoever builds a change request again did not write it.
     "jenkins": (("CHANGE_AUTHOR", "CHANGE_AUTHOR_EMAIL"), ("BUILD_USER_ID", "BUILD_USER_EMAIL")),
 }
+# What started the run, where a login does not tell: of a schedule GitHub and GitLab name whoever changed or owns it.
+TRIGGERS: dict[System, str] = {"github": "GITHUB_EVENT_NAME", "gitlab": "CI_PIPELINE_SOURCE"}
 # What Jenkins' plugin build-user-vars gives as a login where nobody started the build.
 NOBODY = ("branchIndexing", "genericWebhook", "remoteRequest", "scmChange", "timer")
 URLS: dict[System, str] = {
@@ -32,8 +34,8 @@ URLS: dict[System, str] = {
 class CIRun:
     """One run of a CI system.
 
-    ``person`` is the login of who started it and ``url`` where the run can be seen; None where the system does not say.
-    ``aliases`` are the person's address, and who ran it again.
+    ``person`` is the login of who started it and ``url`` where the run can be seen; None where the system does not say,
+    and a schedule has no person. ``aliases`` are the person's address, and who ran it again.
     """
 
     system: System
@@ -55,6 +57,8 @@ def current_run() -> CIRun | None:
 
 
 def _person(system: System) -> tuple[str | None, tuple[str, ...]]:
+    if os.environ.get(TRIGGERS.get(system, "")) == "schedule":
+        return None, ()
     for variable, beside in PEOPLE[system]:
         login, alias = os.environ.get(variable), os.environ.get(beside)
         if login and not (system == "jenkins" and login in NOBODY):

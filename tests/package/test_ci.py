@@ -113,6 +113,22 @@ def test_jenkins_names_the_author_of_a_change_request_and_nobody_for_a_timer(
     assert run.person == person
 
 
+@pytest.mark.parametrize(
+    ("system", "trigger", "other"),
+    [("github", "GITHUB_EVENT_NAME", "workflow_dispatch"), ("gitlab", "CI_PIPELINE_SOURCE", "web")],
+)
+def test_a_schedule_is_nobodys_act_whoever_the_system_names(
+    enter: Enter, system: str, trigger: str, other: str
+) -> None:
+    for started_by, person in (("schedule", None), (other, "starter")):
+        enter(system, **{trigger: started_by, "GITHUB_TRIGGERING_ACTOR": "again"})
+        run = ci.current_run()
+        assert run
+        assert run.person == person
+        assert run.url
+        assert bool(run.aliases) == (person is not None and system == "github")
+
+
 def test_outside_of_ci_there_is_no_forge(monkeypatch: pytest.MonkeyPatch, governance: Governance) -> None:
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"):
         monkeypatch.delenv(name, raising=False)
