@@ -154,6 +154,15 @@ def test_azureml_has_the_endpoint_of_its_workspace_before_nodes_without_a_public
     assert "azurerm_private_endpoint.workspace" in str(steps["depends_on"])
 
 
+def test_whoever_may_read_artifacts_may_wait_for_runs_on_azureml() -> None:
+    answers = next(it for it in MATRIX if dict(it)["orchestrator"] == "azureml")
+    for environment in (f"environments/{name}/azure" for name in ENVIRONMENTS):
+        planned = [(type_, values) for root, type_, values in checked(answers).planned() if root == environment]
+        rules = [values["network_rules"] for type_, values in planned if type_ == "azurerm_storage_account"]
+        assert rules[0][0]["ip_rules"]
+        assert rules == [rules[0]] * len(rules)
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_what_a_module_puts_out_is_used(cloud: str) -> None:
     unused = [
