@@ -40,8 +40,8 @@ EVERYBODY = re.compile(
 )
 SECRET_ATTRIBUTE = re.compile(r"\.\w*(password|private_key|access_key|connection_string|secret_string|secret_data)\b")
 LABELS = {"cost_center", "environment", "managed_by", "owner"}
-# What holds data, the keys to it, or a name that nobody could take for a while. The containers of secrets are left out:
-# they go with the answer that asked for them, and whoever gave a value has it or gives another.
+# What holds data, the keys to it, who used it, or a name that nobody could take for a while. The containers of secrets
+# are left out: they go with the answer that asked for them, and whoever gave a value has it or gives another.
 STORAGE = {
     "aws_ecr_repository",
     "aws_kms_key",
@@ -49,6 +49,7 @@ STORAGE = {
     "azurerm_container_registry",
     "azurerm_key_vault",
     "azurerm_key_vault_key",
+    "azurerm_log_analytics_workspace",
     "azurerm_machine_learning_workspace",
     "azurerm_storage_account",
     "azurerm_storage_container",

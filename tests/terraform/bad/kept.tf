@@ -38,6 +38,11 @@ resource "azurerm_key_vault_key" "a" {
   name = "x"
 }
 
+# finds: azurerm_log_analytics_workspace.a lacks prevent_destroy
+resource "azurerm_log_analytics_workspace" "a" {
+  name = "x"
+}
+
 # finds: azurerm_machine_learning_workspace.a lacks prevent_destroy
 resource "azurerm_machine_learning_workspace" "a" {
   name = "x"

@@ -90,6 +90,11 @@ resource "azurerm_log_analytics_workspace" "state" {
   retention_in_days            = 365
   local_authentication_enabled = false
   tags                         = local.tags
+
+  # Evidence: it says who changed a state.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "azurerm_monitor_diagnostic_setting" "state" {
