@@ -169,7 +169,9 @@ def configuration_digest(parameters: Mapping[str, Mapping[str, Any]], model: Mod
 
 def newest_run(pipeline: str, model: str) -> UUID | None:
     """Return the newest run of a pipeline that works on a model, whatever became of it; None without one."""
-    found = Client().list_pipeline_runs(pipeline=pipeline, model=model, sort_by="desc:created", size=1, hydrate=False)
+    found = Client().list_pipeline_runs(
+        pipeline=f"equals:{pipeline}", model=model, sort_by="desc:created", size=1, hydrate=False
+    )
     return found.items[0].id if found.items else None
 
 
@@ -196,7 +198,11 @@ def newest_submitted(
     Only the newest 50 are looked at; None where it is not among them.
     """
     found = Client().list_pipeline_runs(
-        pipeline=pipeline, model=model, tags=[f"equals:{GOVERNED}"], sort_by="desc:created", size=NEWEST
+        pipeline=f"equals:{pipeline}",
+        model=model,
+        tags=[f"equals:{GOVERNED}"],
+        sort_by="desc:created",
+        size=NEWEST,
     )
     submitted = ((run, submission_of(run)) for run in found.items)
     return next((run for run, submission in submitted if submission and wanted(submission)), None)

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from zenml.client import Client
+from zenml.constants import STR_FIELD_MAX_LENGTH
+from zenml.enums import GenericFilterOps
 from zenml.models import StackResponse
+from zenml.utils.secret_utils import is_secret_reference
 
 from governance_core.core import UsageError, Violation, read_yaml
 from governance_core.project import load_project
@@ -46,18 +49,41 @@ def run_configuration(environment: str, root: Path) -> dict[str, Any]:
 
 
 def named_stack(environment: str, configuration: dict[str, Any]) -> tuple[str | None, str]:
-    """Return the name of the stack that an environment's runs take, and what says so; None where nothing does."""
-    variable = stack_variable(environment)
-    if name := os.environ.get(variable):
-        return name, variable
-    return configuration.get("stack"), f"`stack` in configs/{environment}.yaml"
+    """Return the name of the stack that an environment's runs take, and what says so; None where nothing does.
+
+    Raises:
+        UsageError: if it is no name that ZenML takes for a stack and its components, or it reads it as something else.
+    """
+    name: Any = os.environ.get(stack_variable(environment))
+    source = stack_variable(environment) if name else f"`stack` in configs/{environment}.yaml"
+    name = name or configuration.get("stack")
+    if name is None or name == "":
+        return None, source
+    if problem := _no_name(name):
+        raise UsageError(f"{source} names no stack: {problem}")
+    return name, source
+
+
+def _no_name(given: Any) -> str | None:
+    if not isinstance(given, str):
+        return "it is no text; write a name, in quotes where YAML takes it for something else"
+    if len(given) > STR_FIELD_MAX_LENGTH:
+        return f"it has {len(given)} characters; choose a name of at most {STR_FIELD_MAX_LENGTH}, which ZenML takes"
+    if given != given.strip() or not given.isprintable():
+        return f"{given!r} begins or ends with a blank, or holds what cannot be printed; write it without"
+    operator, colon, _ = given.partition(":")
+    if colon and operator in GenericFilterOps.values():
+        return f"ZenML reads {given!r} as a filter; choose a name that does not begin with {operator}:"
+    if is_secret_reference(given):
+        return f"ZenML reads {given!r} as a secret; choose a name without the braces"
+    return None
 
 
 def chosen_stack(environment: str, configuration: dict[str, Any]) -> Choice:
     """Return the stack that an environment's runs take: the variable's, else the configuration's, else the active one.
 
     Raises:
-        UsageError: if the one that is named does not exist.
+        UsageError: if the one that is named does not exist, or what is given is no name.
     """
     name, source = named_stack(environment, configuration)
     if not name:

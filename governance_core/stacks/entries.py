@@ -46,6 +46,7 @@ class Entry(ABC, Generic[Model]):
 
     def __init__(self, wanted: Wanted) -> None:
         self.name = wanted.name
+        self.exactly = f"equals:{wanted.name}"  # to ZenML's lists `contains:a` alone is a pattern
         self.labels = {LABEL: wanted.project}
         self.before: Model | None = self.found()
 
@@ -124,7 +125,7 @@ class Connector(Entry[ServiceConnectorResponse]):
         super().__init__(wanted)
 
     def found(self) -> ServiceConnectorResponse | None:
-        return next(iter(Client().list_service_connectors(name=self.name, hydrate=True)), None)
+        return next(iter(Client().list_service_connectors(name=self.exactly, hydrate=True)), None)
 
     def flavor_of(self, before: ServiceConnectorResponse) -> str:
         return before.type
@@ -170,7 +171,7 @@ class Component(Entry[ComponentResponse]):
         super().__init__(wanted)
 
     def found(self) -> ComponentResponse | None:
-        return next(iter(Client().list_stack_components(name=self.name, type=self.kind, hydrate=True)), None)
+        return next(iter(Client().list_stack_components(name=self.exactly, type=self.kind, hydrate=True)), None)
 
     def flavor_of(self, before: ComponentResponse) -> str:
         return before.flavor_name
@@ -226,7 +227,7 @@ class Stack(Entry[StackResponse]):
         super().__init__(wanted)
 
     def found(self) -> StackResponse | None:
-        return next(iter(Client().list_stacks(name=self.name, hydrate=True)), None)
+        return next(iter(Client().list_stacks(name=self.exactly, hydrate=True)), None)
 
     def flavor_of(self, before: StackResponse) -> None:
         del before

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zenml.exceptions import EntityExistsError
+from zenml.utils.uuid_utils import is_valid_uuid
 
 from governance_core.core import Conflict, GovernanceError, Refused, UsageError, one_line
 from governance_core.policy import ENVIRONMENTS
@@ -57,7 +58,8 @@ def register(root: Path, environment: str, *, dry_run: bool = False) -> Registra
         dry_run: say what would become of each, and change nothing.
 
     Raises:
-        UsageError: if the environment is unknown, a value is missing or wrong, or a secret is not in ZenML.
+        UsageError: if the environment is unknown, its stack's name is none, a value is missing or wrong, or a secret is
+            not in ZenML.
         Refused: if a name belongs to something else in ZenML.
         Conflict: if somebody else registered one of them meanwhile; nothing was changed.
         GovernanceError: if it failed on the way; says what was undone.
@@ -65,7 +67,9 @@ def register(root: Path, environment: str, *, dry_run: bool = False) -> Registra
     if environment not in ENVIRONMENTS:
         raise UsageError(f"unknown environment {environment!r}; known: {', '.join(ENVIRONMENTS)}")
     project = load_project(root)
-    named, _ = named_stack(environment, run_configuration(environment, root))
+    named, source = named_stack(environment, run_configuration(environment, root))
+    if is_valid_uuid(named):
+        raise UsageError(f"{source} is an id, by which no run finds what is registered under it; write a name")
     wanted = wanted_stack(project, environment, named or environment, root)
     things = entries(wanted, configurations(wanted))
     if violations := [violation for thing in things for violation in thing.violations()]:

@@ -19,6 +19,7 @@ from governance_core.lifecycle.eligibility import eligible
 from governance_core.lifecycle.promotion import promote
 from governance_core.pipelines.submission import project_policy
 from governance_core.project import is_on_branch
+from governance_core.registry.runs import newest_submitted
 
 MONITORING = """
 from zenml import Model
@@ -209,6 +210,14 @@ class TestTrainingReport:
         scratch.commit()
         assert governance(*self.COMMENT)[0] == 0
         assert "nothing was trained" in forge.comments[0]
+
+    def test_a_pipeline_is_looked_for_by_its_whole_name(self, project: Scratch, governance: Governance) -> None:
+        model = project.project.model_name
+        assert newest_submitted("training", model, lambda _: True)
+        assert newest_submitted("contains:train", model, lambda _: True) is None
+        assert governance("report", "training")[0] == 0
+        code, _, err = governance("report", "training", "--pipeline", "contains:train")
+        assert (code, f"pipeline contains:train has not worked on model {model} yet" in err) == (2, True)
 
     def test_without_a_change_request_there_is_nothing_to_comment_on(
         self, project: Scratch, enter: Enter, governance: Governance

@@ -15,7 +15,7 @@ from support.connectors import service_connectors
 from support.rendering import ROOT
 from support.scratch import Scratch, scratch_project
 
-from governance_core.core import Refused
+from governance_core.core import Refused, UsageError
 from governance_core.policy.file import ComponentType
 from governance_core.project import Project
 from governance_core.project.answers import ORCHESTRATORS
@@ -119,6 +119,38 @@ def test_stack_check_of_what_does_not_exist_is_wrong_usage(
     del cloud
     monkeypatch.setenv("ZENML_STAGING_STACK", "elsewhere")
     assert governance("stack", "check", *arguments)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (12, "it is no text; write a name, in quotes where YAML takes it for something else"),
+        (["a"], "it is no text"),
+        (False, "it is no text"),
+        ("a" * 256, "it has 256 characters; choose a name of at most 255"),
+        (" a", "' a' begins or ends with a blank"),
+        ("a\nb", r"'a\nb' begins or ends with a blank, or holds what cannot be printed"),
+        ("contains:a", "ZenML reads 'contains:a' as a filter; choose a name that does not begin with contains:"),
+        ('oneof:["a"]', "as a filter"),
+        ("{{a.b}}", "ZenML reads '{{a.b}}' as a secret"),
+    ],
+)
+def test_what_is_no_name_names_no_stack(monkeypatch: pytest.MonkeyPatch, given: Any, said: str) -> None:
+    from governance_core.stacks.choice import named_stack
+
+    monkeypatch.delenv("ZENML_STAGING_STACK", raising=False)
+    with pytest.raises(UsageError) as refusal:
+        named_stack("staging", {"stack": given})
+    assert str(refusal.value).startswith("`stack` in configs/staging.yaml names no stack: ")
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize("given", ["Team A: staging (eu)", "isnull", "a" * 255])
+def test_other_names_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    from governance_core.stacks.choice import named_stack
+
+    monkeypatch.delenv("ZENML_STAGING_STACK", raising=False)
+    assert named_stack("staging", {"stack": given}) == (given, "`stack` in configs/staging.yaml")
 
 
 def test_a_submission_for_a_stack_that_lacks_what_the_policy_asks_is_refused(

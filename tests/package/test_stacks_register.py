@@ -20,6 +20,9 @@ from support.servers import Answering
 from zenml.client import Client
 from zenml.enums import StackComponentType
 
+from governance_core.stacks.entries import entries
+from governance_core.stacks.wanted import Wanted, WantedComponent
+
 # Of ZenML's store on SQLite, about what it deletes with a stack.
 pytestmark = pytest.mark.filterwarnings("ignore:DELETE statement on table 'stack_composition'")
 CHATTY = {"alerter": "slack", "alert_channel": "C0123ABCD", "experiment_tracker": "mlflow"}
@@ -567,6 +570,60 @@ def test_a_stack_that_no_run_takes_yet_is_named_after_its_environment(
     assert code == 0
     hint = "no run takes it yet: set ZENML_STAGING_STACK=staging, or `stack: staging` in configs/staging.yaml\n"
     assert out.endswith(f"\nstack staging: created\n{hint}")
+
+
+def test_an_empty_name_is_none(project_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch) -> None:
+    project = project_in()
+    monkeypatch.delenv("ZENML_STAGING_STACK")
+    project.scratch.write("configs/staging.yaml", "stack: ''")
+    code, out, _ = project.register("--dry-run")
+    assert (code, "no run takes it yet: set ZENML_STAGING_STACK=staging" in out) == (0, True)
+
+
+def test_what_is_no_name_is_refused_where_a_stack_is_registered_and_where_it_is_taken(
+    project_in: Callable[..., Project], governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_in("local", None)
+    monkeypatch.delenv("ZENML_STAGING_STACK")
+    project.scratch.write("configs/staging.yaml", "stack: 12")
+    for verb in ("register", "check"):
+        code, out, err = governance("stack", verb, "--environment", "staging")
+        assert (code, out) == (2, "")
+        assert err.startswith("error: `stack` in configs/staging.yaml names no stack: it is no text; write a name")
+
+
+def test_a_variable_that_names_no_stack_is_named(
+    project_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = project_in("local", None)
+    for given, said in {"startswith:a": " names no stack: ", str(uuid4()): " is an id, by which no run finds"}.items():
+        monkeypatch.setenv("ZENML_STAGING_STACK", given)
+        code, _, err = project.register()
+        assert (code, err.startswith(f"error: ZENML_STAGING_STACK{said}")) == (2, True), err
+
+
+def test_a_name_of_255_characters_with_a_colon_is_registered(
+    project_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch, governance: Governance
+) -> None:
+    project = project_in("local", None)
+    project.stack = f"team:{project.stack} (eu):contains:".ljust(255, "a")
+    monkeypatch.setenv("ZENML_STAGING_STACK", project.stack)
+    assert set(project.outcomes().values()) == {"created"}
+    assert set(project.outcomes().values()) == {"kept"}
+    assert governance("stack", "check", "--environment", "staging")[0] == 0
+
+
+def test_only_what_has_just_this_name_is_looked_at(project_in: Callable[..., Project]) -> None:
+    project = project_in()
+    project.outcomes()
+    component = WantedComponent("orchestrator", "vertex", {}, connected=True)
+    for pattern in (f"contains:{project.stack}", f'oneof:["{project.stack}"]'):
+        wanted = Wanted("staging", pattern, "another", "", (component,), "gcp", {})
+        assert [(entry.type, entry.before) for entry in entries(wanted, [{}])] == [
+            ("service_connector", None),
+            ("orchestrator", None),
+            ("stack", None),
+        ]
 
 
 def test_an_environment_that_does_not_exist_is_wrong_usage(
