@@ -229,7 +229,8 @@ def test_zenmls_connector_gets_a_session_as_its_role_that_may_do_all_that_the_ro
     ((covered, where),) = _allowed(asked["Policy"])
     assert where == ["*"]
     policies = [it for type_, it in planned if type_ == "aws_iam_policy" and isinstance(it["policy"], str)]
-    role = [it["policy"] for it in policies if it["name"].endswith(("-artifacts", "-pull", "-push", "-submit"))]
+    its = ("-artifacts", "-find", "-pull", "-push", "-submit")
+    role = [it["policy"] for it in policies if it["name"].endswith(its)]
     allowed = {action for policy in role for actions, _ in _allowed(policy) for action in actions}
     assert {"kms:Decrypt", "ecr:BatchGetImage", "ecr:PutImage"} < allowed
     assert {action for action in allowed if not any(fnmatch(action, it) for it in covered)} == set()

@@ -43,9 +43,12 @@ resource "aws_eks_pod_identity_association" "steps" {
 
 # ---------------------------------------------------------------------------------------------------- who starts runs
 
-resource "aws_iam_policy" "submit" {
-  name        = "${var.name}-submit"
-  description = "Logs in to the cluster ${var.cluster}, in which access entries say the rest"
+# For ZenML's connector. CI is told where the cluster is, and EKS asks nothing more than an access entry of whoever logs in.
+resource "aws_iam_policy" "find" {
+  count = var.connected ? 1 : 0
+
+  name        = "${var.name}-find"
+  description = "Finds the cluster ${var.cluster}, in which access entries say the rest"
 
   policy = jsonencode({
     Version = "2012-10-17"

@@ -20,9 +20,9 @@ output "component" {
   }
 }
 
-output "submit_policy_arn" {
-  description = "ARN of the policy that lets a role log in to the cluster."
-  value       = aws_iam_policy.submit.arn
+output "find_policy_arn" {
+  description = "ARN of the policy that lets ZenML's connector find the cluster; null without a connector."
+  value       = one(aws_iam_policy.find[*].arn)
 }
 
 output "context" {
