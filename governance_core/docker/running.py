@@ -15,7 +15,7 @@ from zenml.config.constants import DOCKER_SETTINGS_KEY
 from zenml.models import PipelineSnapshotBase
 
 from governance_core.core import Refused, Violation
-from governance_core.docker.settings import STANDARD, completed, parsed, violations_of
+from governance_core.docker.settings import STANDARD, changed_variables, completed, parsed, violations_of
 from governance_core.project import load_project
 
 
@@ -40,12 +40,13 @@ def with_docker_settings(
     what = f"pipeline '{snapshot.pipeline_configuration.name}'"
     pipeline = _own(snapshot.pipeline_configuration.settings)
     steps = {name: _own(step.step_config_overrides.settings) for name, step in snapshot.step_configurations.items()}
-    if violations := [
-        *dict.fromkeys(found for own in (pipeline, *steps.values()) if own for found in violations_of(own))
-    ]:
-        raise Refused(what, violations)
     of_pipeline = completed(pipeline)
     of_steps = {name: completed(pipeline, own) for name, own in steps.items() if own}
+    violations = [found for own in (pipeline, *steps.values()) if own for found in violations_of(own)]
+    for name, step in snapshot.step_configurations.items():  # whose environment holds the pipeline's
+        violations += changed_variables(of_steps.get(name, of_pipeline), step.config.environment)
+    if violations := [*dict.fromkeys(violations)]:
+        raise Refused(what, violations)
     settled = _changed(snapshot, of_pipeline, of_steps)
     if not Client().active_stack.get_docker_builds(snapshot=settled):
         return settled

@@ -32,14 +32,15 @@ KINDS: dict[str, DockerSettings] = {
 }
 RULE = "docker-settings"
 A_TEAM_S = frozenset({"requirements", "apt_packages", "environment", "runtime_environment"})
-DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
+# To apt-get a hyphen at the end means: remove it.
+DEBIAN_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[A-Za-z0-9.+:~-]*[A-Za-z0-9.+~])?")
 
 
 def get_docker_settings(
     kind: Kind = "standard",
     *,
-    requirements: Iterable[str] = (),
-    apt_packages: Iterable[str] = (),
+    requirements: Iterable[str] | None = (),
+    apt_packages: Iterable[str] | None = (),
     environment: Mapping[str, str] | None = None,
     runtime_environment: Mapping[str, str] | None = None,
     **others: Any,
@@ -56,24 +57,22 @@ def get_docker_settings(
         others: any other setting of ZenML's; each is refused by name.
 
     Raises:
-        UsageError: if there is no such kind or setting, or a requirement or a Debian package is not written as one.
+        UsageError: if there is no such kind or setting, an addition is no list or mapping, or a requirement or a Debian
+            package is not written as one.
         Refused: if a setting is the platform's to make, or an addition changes what the platform set.
     """
     if kind not in KINDS:
         raise UsageError(f"there is no kind {kind!r} of Docker settings; there are: {', '.join(KINDS)}")
     if unknown := sorted(others.keys() - DockerSettings.model_fields.keys()):
         raise UsageError(f"Docker settings have no {', '.join(unknown)}")
-    for name, given in (("requirements", requirements), ("apt_packages", apt_packages)):
-        if isinstance(given, str):  # which is a list of letters, too
-            raise UsageError(f"{name} is a list: [{given!r}]")
     platform = KINDS[kind]
     settings = DockerSettings(
-        requirements=_joined(platform.requirements, requirements),
-        apt_packages=_joined(platform.apt_packages, apt_packages),
-        environment=platform.environment | dict(environment or {}),
-        runtime_environment=dict(runtime_environment or {}),
+        requirements=_joined(platform.requirements, _texts("requirements", requirements)),
+        apt_packages=_joined(platform.apt_packages, _texts("apt_packages", apt_packages)),
+        environment=platform.environment | _named("environment", environment),
+        runtime_environment=_named("runtime_environment", runtime_environment),
     ).model_copy(update=others)
-    if violations := [*violations_of(settings, platform.environment)]:
+    if violations := [*violations_of(settings), *changed_variables(settings)]:
         raise Refused("making Docker settings", violations)
     return settings
 
@@ -92,12 +91,11 @@ def completed(*chosen: DockerSettings | None) -> DockerSettings:
     return DockerSettings(**fields)
 
 
-def violations_of(settings: DockerSettings, platform: Mapping[str, str] = ENVIRONMENT) -> Iterator[Violation]:
-    """Yield what settings change that is the platform's, wherever they were written.
+def violations_of(settings: DockerSettings) -> Iterator[Violation]:
+    """Yield what settings change that is the platform's, wherever they were written; `changed_variables` besides.
 
     Args:
         settings: with nothing set but what somebody chose.
-        platform: the variables that keep their values.
 
     Raises:
         UsageError: if a requirement or a Debian package is not written as one.
@@ -112,10 +110,24 @@ def violations_of(settings: DockerSettings, platform: Mapping[str, str] = ENVIRO
     if settings.requirements is not None:
         yield from _of_requirements(settings.requirements)
     require_debian(settings.apt_packages)
-    for name, value in platform.items():
-        for variables in (settings.environment, settings.runtime_environment):
-            if variables.get(name, value) != value:
-                yield _refused(f"variable {name} is {value} on the platform, and cannot be {variables[name]}")
+
+
+def changed_variables(settings: DockerSettings, environment: Mapping[str, Any] | None = None) -> Iterator[Violation]:
+    """Yield the variables of the platform's that have another value; ZenML writes their names in capitals.
+
+    Args:
+        settings: complete, so that their requirements say which of the kinds they are.
+        environment: what a pipeline or a step sets by its own option, which wins when it runs.
+    """
+    chosen = {*(settings.requirements or ())}
+    platform: dict[str, str] = {}
+    for kind in KINDS.values():
+        platform |= kind.environment if chosen.issuperset(kind.requirements or ()) else {}
+    for variables in (settings.environment, settings.runtime_environment, environment or {}):
+        for name, given in variables.items():
+            value = platform.get(name.upper(), str(given))
+            if str(given) != value:
+                yield _refused(f"variable {name.upper()} is {value} on the platform, and cannot be {given}")
 
 
 def _of_requirements(requirements: str | list[str]) -> Iterator[Violation]:
@@ -153,6 +165,23 @@ def parsed(requirement: str) -> Requirement:
         return Requirement(requirement)
     except InvalidRequirement as error:
         raise UsageError(f"requirements: {requirement!r} is no requirement: {error}") from error
+
+
+def _texts(name: str, given: Iterable[str] | None) -> list[str]:
+    if isinstance(given, str):  # which is a list of letters, too
+        raise UsageError(f"{name} is a list: [{given!r}]")
+    if given is not None and not isinstance(given, Iterable):
+        raise UsageError(f"{name} is a list, not {given!r}")
+    texts = [*(given or ())]
+    if odd := [text for text in texts if not isinstance(text, str)]:
+        raise UsageError(f"{name}: {odd[0]!r} is no text")
+    return texts
+
+
+def _named(name: str, given: Mapping[str, str] | None) -> dict[str, str]:
+    if given is not None and not (isinstance(given, Mapping) and all(isinstance(key, str) for key in given)):
+        raise UsageError(f"{name} is a mapping of names to values")
+    return {**(given or {})}
 
 
 def _joined(platform: Any, team: Iterable[str]) -> list[str]:

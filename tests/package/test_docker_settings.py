@@ -28,12 +28,13 @@ ROOT = Path(__file__).parents[2]
 
 def test_additions_stand_beside_what_the_platform_sets() -> None:
     made = get_docker_settings(
-        requirements=["lightgbm>=4"], apt_packages=["libgomp1"], environment={"OMP_NUM_THREADS": "2"}
+        requirements=["lightgbm>=4"], apt_packages=["libgomp1", "g++=4:12.2.0-3"], environment={"OMP_NUM_THREADS": "2"}
     )
     assert made.requirements == [*(STANDARD_DOCKER_SETTINGS.requirements or []), "lightgbm>=4"]
-    assert made.apt_packages == ["libgomp1"]
+    assert made.apt_packages == ["libgomp1", "g++=4:12.2.0-3"]
     assert made.environment == STANDARD_DOCKER_SETTINGS.environment | {"OMP_NUM_THREADS": "2"}
     assert get_docker_settings() == STANDARD_DOCKER_SETTINGS
+    assert get_docker_settings(requirements=None, apt_packages=None) == STANDARD_DOCKER_SETTINGS
     assert get_docker_settings("gpu") == GPU_DOCKER_SETTINGS
     assert get_docker_settings("lightweight") == LIGHTWEIGHT_DOCKER_SETTINGS
 
@@ -50,6 +51,7 @@ def test_additions_stand_beside_what_the_platform_sets() -> None:
         ({"requirements": ["pandas>=2"]}, "requirement pandas>=2 is pandas==2.3.3 on the platform; leave it out"),
         ({"requirements": ["Governed.ML-core"]}, "governed-ml-core comes from uv.lock, and never from the index"),
         ({"environment": {"PYTHONUNBUFFERED": "0"}}, "variable PYTHONUNBUFFERED is 1 on the platform, and cannot be 0"),
+        ({"environment": {"pythonUnbuffered": "0"}}, "variable PYTHONUNBUFFERED is 1 on the platform, and cannot be 0"),
         ({"kind": "gpu", "runtime_environment": {"NVIDIA_VISIBLE_DEVICES": "0"}}, "cannot be 0"),
     ],
 )
@@ -70,6 +72,12 @@ def test_a_string_is_no_list_of_requirements() -> None:
         ({"requirments": ["x"]}, "Docker settings have no requirments"),
         ({"requirements": ["--index-url x"]}, "'--index-url x' is no requirement"),
         ({"apt_packages": ["git; curl x"]}, "'git; curl x' is no name of a Debian package"),
+        ({"apt_packages": ["ca-certificates-"]}, "'ca-certificates-' is no name of a Debian package"),
+        ({"apt_packages": ["curl=8.14-"]}, "'curl=8.14-' is no name of a Debian package"),
+        ({"apt_packages": 1}, "apt_packages is a list, not 1"),
+        ({"requirements": [None]}, "requirements: None is no text"),
+        ({"environment": "abc"}, "environment is a mapping of names to values"),
+        ({"runtime_environment": {1: "a"}}, "runtime_environment is a mapping of names to values"),
     ],
 )
 def test_what_is_no_setting_is_wrong_usage(chosen: dict[str, Any], said: str) -> None:
@@ -183,3 +191,17 @@ def decorated():
     said = refusal(module.decorated)
     assert "docker-settings: dockerfile cannot be set" in said
     assert "docker-settings: requirements is the file requirements.txt" in said
+
+
+def test_a_variable_of_the_platforms_keeps_its_value_wherever_another_is_written(scratch: Scratch) -> None:
+    options, gpu = scratch.module.training.with_options, {"docker": get_docker_settings("gpu")}
+    unbuffered = "docker-settings: variable PYTHONUNBUFFERED is 1 on the platform, and cannot be 0"
+    devices = "docker-settings: variable NVIDIA_VISIBLE_DEVICES is all on the platform, and cannot be none"
+    no_device = DockerSettings(environment={"nvidia_visible_devices": "none"})
+    assert unbuffered in refusal(options(environment={"PYTHONUNBUFFERED": 0}))
+    assert unbuffered in refusal(options(steps={"train": {"environment": {"PYTHONUNBUFFERED": "0"}}}))
+    assert devices in refusal(options(settings=gpu, steps={"train": {"settings": {"docker": no_device}}}))
+    assert devices in refusal(
+        options(environment={"NVIDIA_VISIBLE_DEVICES": "none"}, steps={"train": {"settings": gpu}})
+    ), "the step has the pipeline's variables too"
+    compiled(options(environment={"NVIDIA_VISIBLE_DEVICES": "none", "PYTHONUNBUFFERED": 1, "A": "1"}))
