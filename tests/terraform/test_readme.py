@@ -15,6 +15,7 @@ from support.rendering import render
 from terraform.answers import CLOUDS, MATRIX, Answers, named, project, terraform_code
 from terraform.policy import Folder
 from terraform.run import roots
+from zenml.cli.cli import cli
 
 from governance_core.project.files import APPLIED
 from governance_core.project.rendering import render_governed
@@ -81,12 +82,18 @@ def test_the_secrets_that_components_refer_to_are_brought_before_terraform_regis
 
 
 @EACH
-def test_the_platforms_verbs_are_called_as_they_are(answers: Answers) -> None:
+def test_the_platforms_verbs_and_zenmls_are_called_as_they_are(answers: Answers) -> None:
     lines = [line for block in blocks(terraform_code(answers)) for line in block.splitlines()]
-    calls = [words[words.index("governance") + 1 :] for words in map(shlex.split, lines) if "governance" in words]
-    assert ["secrets", "rotate"] in [call[:2] for call in calls]
-    for call in calls:
+    called = {
+        program: [words[words.index(program) + 1 :] for words in map(shlex.split, lines) if program in words]
+        for program in ("governance", "zenml")
+    }
+    assert ["secrets", "rotate"] in [call[:2] for call in called["governance"]]
+    assert ["artifact-store", "connect"] in [call[:2] for call in called["zenml"]]
+    for call in called["governance"]:
         parse(call)
+    for call in called["zenml"]:
+        parse(call, cli)
 
 
 def test_terraforms_provider_and_the_platforms_verbs_are_told_the_same_server(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -200,6 +201,19 @@ def test_zenml_knows_every_flavour_connector_and_key(
         assert given <= known.keys()
         assert {key for key, required in known.items() if required} <= given
     assert set(found) == {"zenml_stack_component", "zenml_service_connector"}
+
+
+def test_a_connector_that_comes_or_goes_replaces_the_stack_and_nothing_else_does(tmp_path: Path) -> None:
+    module = Path(shutil.copytree(terraform_code(MATRIX[0]) / "modules/zenml_stack", tmp_path / "zenml_stack"))
+    shutil.copy(Path(__file__).with_name("zenml_stack.tftest.hcl"), module)
+    with terraform_for(module) as terraform:
+        found = tried(terraform, module)
+    assert found.found == ""
+    given, changed, taken, _ = (
+        {it["address"]: it["change"]["actions"] for it in plan["resource_changes"]} for plan in found.plans
+    )
+    assert given["zenml_stack.this"] == taken["zenml_stack.this"] == ["delete", "create"]
+    assert changed["zenml_stack.this"] == ["update"]
 
 
 @pytest.mark.parametrize("orchestrator", ["sagemaker", "kubernetes"])

@@ -27,4 +27,9 @@ resource "zenml_stack" "this" {
   name       = var.name
   components = { for type, component in zenml_stack_component.this : type => component.id }
   labels     = var.labels
+
+  # With another connector a component is replaced, and ZenML deletes none that a stack still has.
+  lifecycle {
+    replace_triggered_by = [zenml_stack_component.this["artifact_store"].connector_id]
+  }
 }

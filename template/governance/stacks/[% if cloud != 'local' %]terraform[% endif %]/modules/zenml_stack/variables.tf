@@ -37,6 +37,12 @@ variable "components" {
     error_message = "A ZenML stack has at least an orchestrator and an artifact_store."
   }
 
+  # By the artifact store's connector the stack sees that components are replaced.
+  validation {
+    condition     = !anytrue(values(var.components)[*].connected) || try(var.components["artifact_store"].connected, false)
+    error_message = "Where a component uses the connector, the artifact store does."
+  }
+
   # A value typed here would lie in the state and in ZenML's database as it is.
   validation {
     condition = alltrue(flatten([
