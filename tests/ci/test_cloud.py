@@ -36,10 +36,20 @@ case "$*" in
 *"Authorization: Bearer bearer https://id.example.com&audience=api://AzureADTokenExchange") ;;
 *) exit 22 ;;
 esac
-echo asked >> "$0.log"
 echo '{{"value": "{TOKEN}"}}'
 """
 SLEEP = '#!/bin/sh\nmkdir "$0.done"\n'
+# No word the second time; and time that passes twice, telling each time which word the job holds.
+CURL_THAT_FAILS_ONCE = """#!/bin/sh
+echo asked >> "$0.log"
+asked=$(wc -l < "$0.log")
+[ "$asked" -ne 2 ] || exit 22
+printf '{"value": "word %d"}' "$asked"
+"""
+SLEEP_THAT_TELLS = """#!/bin/sh
+echo "$(cat "$GITHUB_WORKSPACE/build/id-token")" >> "$0.log"
+[ "$(wc -l < "$0.log")" -lt 3 ]
+"""
 POOL = "projects/4711/locations/global/workloadIdentityPools/ci/providers"
 
 
@@ -167,13 +177,16 @@ def test_githubs_jobs_log_in_by_the_clouds_own_action_and_leave_the_tree_clean(
             assert told(run.log) == acts_as(cloud, environment, token=TOKEN if cloud == "azure" else None)
 
 
-def test_azures_libraries_find_githubs_word_anew_while_a_job_of_github_lasts(
+def test_azures_libraries_find_githubs_word_anew_while_a_job_of_github_lasts_also_after_a_failure(
     place: Callable[[str, str], Place], tmp_path: Path
 ) -> None:
-    given = {"operations": identity("azure", "operations")}
-    (run,) = on_github(place("github", "azure"), "settle.yml", "schedule", given)
+    here, held = place("github", "azure"), tmp_path / "bin/sleep.log"
+    for name, text in (("curl", CURL_THAT_FAILS_ONCE), ("sleep", SLEEP_THAT_TELLS)):
+        (tmp_path / "bin" / name).write_text(text)
+    held.touch()  # what it is written from starts when it likes
+    (run,) = on_github(here, "settle.yml", "schedule", {"operations": identity("azure", "operations")})
     assert run.result == "success", run.log
-    assert eventually(lambda: (tmp_path / "bin/curl.log").read_text().count("asked") == 2)
+    assert eventually(lambda: held.read_text().splitlines() == ["word 1", "word 1", "word 3"])
 
 
 def on_gitlab(place: Place, home: Path, job: str, event: dict[str, str], given: Mapping[str, str]) -> Ran:
