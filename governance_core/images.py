@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from zenml.client import Client
 from zenml.container_registries import BaseContainerRegistry
+from zenml.enums import StackComponentType
+from zenml.stack import StackComponent
 
 from governance_core.core import GovernanceError, Refused, UsageError, Violation
 from governance_core.docker.credentials import ambient_credentials
@@ -57,7 +59,8 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         unless_built: do nothing where an image of this lock is recorded that may run in the environment.
 
     Raises:
-        UsageError: if the stack has no container registry, no builder runs, or there is no lock or Dockerfile.
+        UsageError: if the stack has no container registry that can be used here, no builder runs, or there is no lock
+            or Dockerfile.
         Refused: if the working tree is not clean, or the lock does not fit the project's dependencies.
         GovernanceError: if the base cannot be pulled, or building or pushing failed; nothing is recorded then.
     """
@@ -70,9 +73,9 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         built = newest_image(project.project_slug, lock, environment)
         if built and not {*apt_packages} - {*built.apt_packages}:
             return Outcome(f"{built.image} holds this lock; nothing was done", built)
-    registry, base, actor = _registry(environment), _base(root), current_actor(root)
-    _require_committed(root)
-    state, builder = repository_state(root), _builder()
+    _require_committed(root)  # what this folder lacks comes before what the stack does
+    base, state, builder = _base(root), repository_state(root), _builder()
+    registry, actor = _registry(environment), current_actor(root)
     # At once: Azure takes what a CI system signs for a few minutes.
     with _logged_in(builder, registry, say):
         digest = builder.pull(base)
@@ -109,11 +112,28 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
 
 
 def _registry(environment: str) -> BaseContainerRegistry:
-    registry = Client().active_stack.container_registry
-    if registry is None:
+    """Return the container registry of the active stack, of which nothing else is loaded."""
+    stack = Client().active_stack_model
+    where = f"stack {stack.name}, which {environment} runs on, has"
+    found = stack.components.get(StackComponentType.CONTAINER_REGISTRY)
+    if not found:
         raise UsageError(
-            f"stack {Client().active_stack_model.name}, which {environment} runs on, has no container registry; "
-            "images are pushed to one: name a stack that has it, or add one"
+            f"{where} no container registry; images are pushed to one: name a stack that has it, or add one"
+        )
+    named, flavor, connector = found[0].name, found[0].flavor_name, found[0].connector
+    try:
+        registry = cast(BaseContainerRegistry, StackComponent.from_model(found[0]))
+        if connector:
+            Client().get_service_connector_type(connector.type)
+    except (ImportError, KeyError) as error:  # KeyError: no such connector
+        raise UsageError(
+            f"{where} the container registry {named}, whose library is not installed here; an environment with the "
+            f"extra {flavor} of the platform's package has it"
+        ) from error
+    if "://" in registry.config.uri:
+        raise UsageError(
+            f"{where} the container registry {named}, whose uri begins with https:// or the like, and names of images "
+            f"do not; correct it: `zenml container-registry update {named} --uri=registry.example.com/team`"
         )
     return registry
 

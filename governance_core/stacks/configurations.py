@@ -70,6 +70,8 @@ def _wrong_addresses(component: WantedComponent, config_class: type[StackCompone
     path = component.configuration.get("path", "")
     if schemes and path and not str(path).startswith(tuple(schemes)):
         yield "path", f"must begin with {' or '.join(sorted(schemes))}"
+    if component.type == "container_registry" and "://" in str(component.configuration.get("uri")):
+        yield "uri", "begins the names of images, which have no https://; write it as registry.example.com/team"
 
 
 def _credentials(configuration: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,10 +10,12 @@ from uuid import uuid4
 
 import pytest
 from support.command_line import Governance
+from support.connectors import service_connectors
 from support.scratch import Scratch
 from support.trained import journal
 from zenml.client import Client
 from zenml.enums import StackComponentType as Kind
+from zenml.service_connectors.service_connector_registry import service_connector_registry
 
 from governance_core import images
 from governance_core.core import GovernanceError, file_digest
@@ -27,7 +29,10 @@ echo "$*" >> calls
 case "$1" in
   login) cat >> passwords ;;
   pull) echo "Digest: {BASE}" ;;
-  build) [ ! -e edit ] || echo edited >> "$(cat edit)" ;;
+  build)
+    all="$*" tag=${{all#* --tag }}
+    case "${{tag%% *}}" in *://*) echo "invalid reference format" >&2; exit 125 ;; esac
+    [ ! -e edit ] || echo edited >> "$(cat edit)" ;;
   push) echo "latest: digest: {PUSHED} size: 1" ;;
 esac
 [ "$1" != "$(cat fails 2>/dev/null)" ] || {{ echo "denied" >&2; exit 1; }}
@@ -64,14 +69,20 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
     return Docker(folder)
 
 
-@pytest.fixture
-def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
-    """Return a project with a lock, whose stack for staging and production has a container registry."""
+def stack_with(flavor: str, uri: str) -> str:
+    """Make a stack that pushes to a container registry, and return its name, which the registry has too."""
     client, name = Client(), f"pushing-{uuid4().hex[:8]}"
-    registry = client.create_stack_component(name, "default", Kind.CONTAINER_REGISTRY, {"uri": "registry.test/team"})
+    registry = client.create_stack_component(name, flavor, Kind.CONTAINER_REGISTRY, {"uri": uri})
     active = client.active_stack_model.components
     components = {kind: active[kind][0].id for kind in (Kind.ORCHESTRATOR, Kind.ARTIFACT_STORE)}
     client.create_stack(name, components | {Kind.CONTAINER_REGISTRY: registry.id})
+    return name
+
+
+@pytest.fixture
+def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a project with a lock, whose stack for staging and production has a container registry."""
+    name = stack_with("default", "registry.test/team")
     for variable in ("ZENML_STAGING_STACK", "ZENML_PRODUCTION_STACK"):
         monkeypatch.setenv(variable, name)
     monkeypatch.setenv("ZENML_ACTIVE_STACK_ID", "")
@@ -187,6 +198,57 @@ def test_what_is_missing_is_named(project: Scratch, governance: Governance, monk
     code, _, err = governance("image", "build", "--environment", "staging")
     assert (code, f"{project.root / 'uv.lock'} does not exist; run `make setup`" in err) == (2, True)
     del monkeypatch
+
+
+def test_a_registry_whose_library_is_not_installed_is_named_with_the_extra_that_has_it(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = stack_with("aws", "123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+    monkeypatch.setenv("ZENML_STAGING_STACK", name)
+    for module in [*sys.modules]:
+        if module.startswith("zenml.integrations.aws.container_registries"):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "boto3", None)  # importing it fails
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, journal(project), docker.calls) == (2, [], ["info"])
+    assert err == (
+        f"error: stack {name}, which staging runs on, has the container registry {name}, whose library is not "
+        "installed here; an environment with the extra aws of the platform's package has it\n"
+    )
+
+
+def test_a_registry_whose_connector_is_not_known_here_is_named_with_the_extra_that_has_it(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = stack_with("gcp", "europe-west1-docker.pkg.dev/acme/images")
+    monkeypatch.setenv("ZENML_STAGING_STACK", name)
+    with service_connectors():
+        keyless = {"auth_method": "implicit", "configuration": {"project_id": "acme"}, "verify": False}
+        connector, _ = Client().create_service_connector(name, connector_type="gcp", **keyless)
+        Client().update_stack_component(name, Kind.CONTAINER_REGISTRY, connector_id=connector.id)
+    monkeypatch.delitem(service_connector_registry.service_connector_types, "gcp", raising=False)
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, journal(project), docker.calls) == (2, [], ["info"])
+    assert err.endswith("here; an environment with the extra gcp of the platform's package has it\n")
+
+
+def test_a_registry_with_a_scheme_names_no_image(
+    project: Scratch, docker: Docker, governance: Governance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = stack_with("default", "https://registry.test/team")
+    monkeypatch.setenv("ZENML_STAGING_STACK", name)
+    code, _, err = governance("image", "build", "--environment", "staging")
+    assert (code, journal(project), docker.calls) == (2, [], ["info"])
+    assert f"`zenml container-registry update {name} --uri=registry.example.com/team`" in err
+
+
+def test_what_the_folder_lacks_is_said_before_what_the_stack_lacks(
+    project: Scratch, docker: Docker, governance: Governance
+) -> None:
+    project.write("notes.txt", "new")
+    code, _, err = governance("image", "build", "--environment", "local")  # whose stack has no registry
+    assert (code, docker.calls) == (3, [])
+    assert "dirty-tree: " in err
 
 
 def test_credentials_of_the_registry_are_no_argument(

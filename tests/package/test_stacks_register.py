@@ -468,6 +468,7 @@ def test_what_somebody_else_registered_just_so_is_shared(project_in: Callable[..
             "  - container_registry.uri: names a user or a password in an address; take it out\n",
         ),
         ({"container_registry": {"uri": "user:hunter2@registry.example.com"}}, "registry.uri: names a user or a pass"),
+        ({"container_registry": {"uri": "https://registry.example.com"}}, "  - container_registry.uri: begins the nam"),
         ({"experiment_tracker": {"tracking_uri": "https://hunter2@m"}}, "  - experiment_tracker.tracking_uri: names"),
         ({"connector": {"project_id": "https://hunter2@m"}}, "  - connector.project_id: names a user or a password"),
         (
