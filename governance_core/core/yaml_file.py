@@ -15,13 +15,15 @@ def read_yaml(path: Path) -> Any:
     """Return what a YAML file holds; None where it is empty.
 
     Raises:
-        UsageError: if the file is missing, is not readable as UTF-8 or is not YAML.
+        UsageError: if the file is missing, is not readable as UTF-8, is not YAML or repeats a key.
     """
     import yaml  # `governance --help` need not wait for it
 
+    from governance_core.core.yaml_loader import UniqueKeyLoader
+
     problem = ""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:
         reason = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
         raise UsageError(f"{path} cannot be read: {reason}") from error

@@ -29,7 +29,7 @@ from zenml.exceptions import EntityExistsError, IllegalOperationError, SecretsSt
 from zenml.utils.secret_utils import is_secret_reference
 
 from governance_core import checks
-from governance_core.core import Conflict, GovernanceError, Refused, UsageError
+from governance_core.core import Conflict, GovernanceError, Refused, UsageError, read_yaml
 from governance_core.lifecycle.history import summary
 from governance_core.policy import effective, load_governance_file
 from governance_core.project import render_governed
@@ -213,6 +213,7 @@ def test_a_declaration_holds_names_and_what_looks_like_a_value_is_refused_and_no
         ('{w: {password: "SECRET}}', "found unexpected end of stream in line 1, column "),
         ("{w: *SECRET}", "found undefined alias ... in line 1, column 14"),
         ("{w: !SECRET x}", "could not determine a constructor for the tag ... in line 1, column 14"),
+        ("\n  SECRET: {}\n  w: {}\n  'SECRET': {}", "found a key for the second time in line 4, column 3"),
         ("{w: SECRET: x}", "expected ',' or '}', but got ':' in line 1, column "),
         ("{w: 'SECRET\0'}", "it holds characters that are not allowed"),
     ],
@@ -224,6 +225,13 @@ def test_a_slip_in_yaml_is_placed_and_the_line_is_not_repeated(tmp_path: Path, s
         load_governance_file(path)
     assert f"governance.yaml is not valid YAML: {said}" in str(error.value)
     assert "hunter2" not in "".join(traceback.format_exception(error.value))
+
+
+def test_a_mapping_may_override_what_it_merges_wherever_that_stands(tmp_path: Path) -> None:
+    path = tmp_path / "configuration.yaml"
+    path.write_text("a: {b: &b {x: 1, y: 2}, c: {d: &d {<<: *b, x: 3}}}\ne: {<<: *d, y: 4}\nx: 5", encoding="utf-8")
+    merged = {"a": {"b": {"x": 1, "y": 2}, "c": {"d": {"x": 3, "y": 2}}}, "e": {"x": 3, "y": 4}, "x": 5}
+    assert read_yaml(path) == merged
 
 
 @pytest.mark.parametrize(
