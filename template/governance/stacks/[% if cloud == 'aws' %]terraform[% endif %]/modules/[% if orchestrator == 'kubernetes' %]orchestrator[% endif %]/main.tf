@@ -45,8 +45,6 @@ resource "aws_eks_pod_identity_association" "steps" {
 
 # For ZenML's connector. CI is told where the cluster is, and EKS asks nothing more than an access entry of whoever logs in.
 resource "aws_iam_policy" "find" {
-  count = var.connected ? 1 : 0
-
   name        = "${var.name}-find"
   description = "Finds the cluster ${var.cluster}, in which access entries say the rest"
 

@@ -21,8 +21,8 @@ output "component" {
 }
 
 output "find_policy_arn" {
-  description = "ARN of the policy that lets ZenML's connector find the cluster; null without a connector."
-  value       = one(aws_iam_policy.find[*].arn)
+  description = "ARN of the policy that lets ZenML's connector find the cluster."
+  value       = aws_iam_policy.find.arn
 }
 
 output "context" {
