@@ -78,6 +78,18 @@ class Forge(ABC):
             return self._kept(path, found[0], body, right)
         return self._kept(path, None, body | self._branches(branch), right)
 
+    def declined(self, branch: str) -> str | None:
+        """Return the address of the change request from a branch to main that somebody closed, where none is open.
+
+        Raises:
+            UsageError: if the forge cannot be reached or refuses.
+        """
+        path, right = f"{self._home}/{self._change_requests}", self._change_request_right
+        found = self._api.get(path, right=right, state="all", **self._sought(branch))
+        if not found or any(item["state"] == self._open for item in found):
+            return None
+        return str(found[0][self._address_field])
+
     def _kept(self, path: str, found: dict[str, Any] | None, body: dict[str, Any], right: str) -> str:
         """Update what was found below a path, or make it, and return its address."""
         method = self._update if found else "POST"

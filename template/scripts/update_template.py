@@ -54,7 +54,12 @@ def main() -> None:
 
 
 def propose(release: str, branch: str) -> str:
-    """Push the branch, unless somebody may work on it, and return the change request's address."""
+    """Push the branch, unless somebody may work on it, and return the change request's address.
+
+    What the team closed is neither pushed nor opened again.
+    """
+    if declined := forge().declined(branch):
+        return f"{declined} was closed, so {release} is not proposed again"
     title = f"Update the platform to {release}"
     if not run("git", "ls-remote", "--heads", remote(), branch):
         run("git", "switch", "--quiet", "--create", branch)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.forge import TOKEN, Forge
+from support.forge import TOKEN, Forge, Item
 from support.releases import NOW, scratch_clone
 from support.rendering import ROOT, commit_all, copy_template, edit, git, start_repository
 
@@ -121,6 +121,19 @@ def test_git_is_given_the_token_beside_what_it_needs_for_a_private_platform(monk
         monkeypatch.setenv(name, value)
     found = git(ROOT, "config", "--get-regexp", r"^(url|http)\..*git\.example\.com").splitlines()
     assert [line.split()[0] for line in found] == [instead, "http.https://git.example.com/.extraheader"]
+
+
+def test_a_release_that_the_team_declined_is_neither_pushed_nor_proposed_again(
+    monkeypatch: pytest.MonkeyPatch, forge: Forge
+) -> None:
+    def run(*command: str) -> str:
+        raise AssertionError(command)
+
+    propose = runpy.run_path(str(ROOT / "template" / SCRIPT))["propose"]
+    monkeypatch.setitem(propose.__globals__, "run", run)
+    forge.enter(monkeypatch, "github", TEMPLATE_UPDATE_TOKEN=TOKEN)
+    forge.change_requests.append(Item(13, "Update", "", branch=BRANCH, base="main", open=False))
+    assert propose(NOW, BRANCH) == f"{forge.url}/13 was closed, so {NOW} is not proposed again"
 
 
 def test_edits_that_are_not_committed_are_not_mixed_with_the_update(project: Path, update: Update) -> None:

@@ -73,6 +73,20 @@ def test_a_branch_has_one_change_request(forge: Forge, enter: Enter, system: str
     ]
 
 
+@pytest.mark.parametrize(("system", "on"), PLACES)
+def test_a_change_request_is_declined_where_it_was_closed_and_no_other_is_open(
+    forge: Forge, enter: Enter, system: str, on: str
+) -> None:
+    enter(system, None, on)
+    assert ci.forge().declined("governance-update") is None
+    address = ci.forge().change_request("governance-update", "Update to 1.1.0", "changes")
+    assert ci.forge().declined("governance-update") is None
+    forge.change_requests[-1].open = False
+    assert ci.forge().declined("governance-update") == address
+    ci.forge().change_request("governance-update", "Once more", "after all")
+    assert ci.forge().declined("governance-update") is None
+
+
 def test_who_approved_a_deployment_and_started_its_job_counts_once_by_the_latter(forge: Forge, enter: Enter) -> None:
     forge.approve("Ada")
     forge.approve("grace")

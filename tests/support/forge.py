@@ -178,6 +178,7 @@ class _Api:
             self.number: item.number,
             self.text: item.text,
             self.address: f"{self.forge.url}/{item.number}",
+            "state": self.opened if item.open else "closed",
             "title": item.title,
         }
 
@@ -194,9 +195,10 @@ class _Api:
         return self.change(self.forge.issues, number)
 
     def change_requests(self) -> list[Any]:
-        assert self.asked["state"] == self.opened
+        assert self.asked["state"] in (self.opened, "all")
         wanted = (self.asked[self.head].rpartition(":")[2], self.asked[self.base])
-        return [self.shown(item) for item in self.forge.change_requests if (item.branch, item.base) == wanted]
+        found = [item for item in self.forge.change_requests if (item.branch, item.base) == wanted]
+        return [self.shown(item) for item in found if item.open or self.asked["state"] == "all"]
 
     def open_change_request(self) -> Any:
         number = CHANGE_REQUEST + len(self.forge.change_requests)
