@@ -19,7 +19,7 @@ from zenml.container_registries import BaseContainerRegistry
 from zenml.enums import StackComponentType
 from zenml.stack import StackComponent
 
-from governance_core.core import GovernanceError, Refused, UsageError, Violation
+from governance_core.core import GovernanceError, Refused, UsageError, Violation, file_digest
 from governance_core.docker.credentials import ambient_credentials
 from governance_core.docker.settings import require_debian
 from governance_core.lifecycle.running import enter
@@ -56,7 +56,8 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         root: the project's folder.
         environment: local, staging or production.
         say: is told what was done, while more is to come.
-        unless_built: do nothing where an image of this lock is recorded that may run in the environment.
+        unless_built: do nothing where the newest image of this lock that may run in the environment was made of this
+            Dockerfile and holds the Debian packages.
 
     Raises:
         UsageError: if the stack has no container registry that can be used here, no builder runs, or there is no lock
@@ -68,13 +69,13 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
     project, lock = load_project(root), lock_digest(root)
     if lock is None:
         raise UsageError(f"{root / 'uv.lock'} does not exist; run `make setup` and commit it")
-    apt_packages = _apt_packages(root)
+    base, dockerfile, apt_packages = _base(root), file_digest(root / DOCKERFILE), _apt_packages(root)
     if unless_built:
         built = newest_image(project.project_slug, lock, environment)
-        if built and not {*apt_packages} - {*built.apt_packages}:
+        if built and built.dockerfile == dockerfile and not {*apt_packages} - {*built.apt_packages}:
             return Outcome(f"{built.image} holds this lock; nothing was done", built)
     _require_committed(root)  # what this folder lacks comes before what the stack does
-    base, state, builder = _base(root), repository_state(root), _builder()
+    state, builder = repository_state(root), _builder()
     registry, actor = _registry(environment), current_actor(root)
     # At once: Azure takes what a CI system signs for a few minutes.
     with _logged_in(builder, registry, say):
@@ -102,6 +103,7 @@ def build(root: Path, environment: str, say: Say, *, unless_built: bool = False)
         environment=environment,
         base=f"{base}@{digest}",
         lock=lock,
+        dockerfile=dockerfile,
         apt_packages=apt_packages,
         commit=state.commit or "",
         tree=state.tree or "",

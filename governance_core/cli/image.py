@@ -24,7 +24,7 @@ def build(
     *,
     environment: Annotated[str, typer.Option(help="staging or production: whose stack has the container registry.")],
     unless_built: Annotated[
-        bool, typer.Option("--unless-built", help="Do nothing where an image of this lock is recorded.")
+        bool, typer.Option("--unless-built", help="Do nothing where an image of this lock and Dockerfile is recorded.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

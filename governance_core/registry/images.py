@@ -15,14 +15,16 @@ IMAGE = "image"  # the kind of event
 class Image:
     """One image that holds the packages of a lock, and from what it was built.
 
-    ``image`` and ``base`` name repository and digest (``repo@sha256:...``), ``lock`` is the digest of uv.lock,
-    ``environment`` the one whose stack has the registry, and ``apt_packages`` are those of Debian's beside the lock.
+    ``image`` and ``base`` name repository and digest (``repo@sha256:...``), ``lock`` and ``dockerfile`` are the digests
+    of uv.lock and of the Dockerfile, ``environment`` is the one whose stack has the registry, and ``apt_packages`` are
+    those of Debian's beside the lock.
     """
 
     image: str
     environment: str
     base: str
     lock: str
+    dockerfile: str | None
     apt_packages: list[str]
     commit: str
     tree: str

@@ -110,6 +110,7 @@ def test_an_image_is_built_from_the_locked_files_pushed_and_recorded(
         "environment": "production",
         "base": f"{base}@{BASE}",
         "lock": file_digest(project.root / "uv.lock"),
+        "dockerfile": file_digest(project.root / images.DOCKERFILE),
         "apt_packages": [],
         "commit": project.git("rev-parse", "HEAD"),
         "tree": project.git("rev-parse", "HEAD^{tree}"),
@@ -176,7 +177,10 @@ def test_an_image_is_built_again_unless_one_of_the_lock_may_run(
     assert governance(*arguments, "staging")[1].endswith("holds this lock; nothing was done\n")
     assert docker.calls == calls
     assert governance(*arguments, "production")[0] == 0, "what was built for staging does not run in production"
-    assert [event.body["environment"] for event in journal(project)] == ["staging", "production"]
+    project.write(images.DOCKERFILE, (project.root / images.DOCKERFILE).read_text() + "RUN true\n")
+    project.commit()
+    assert governance(*arguments, "staging")[0] == 0, "the image was made of another Dockerfile"
+    assert [event.body["environment"] for event in journal(project)] == ["staging", "production", "staging"]
 
 
 def test_what_no_commit_holds_or_the_lock_does_not_fit_is_not_built(

@@ -93,6 +93,7 @@ def built(scratch: Scratch, image: str, environment: str = "production", **other
         "environment": environment,
         "base": "python@sha256:0",
         "lock": lock_digest(scratch.root),
+        "dockerfile": None,
         "apt_packages": [],
         "commit": "0" * 40,
         "tree": "0" * 40,
