@@ -400,9 +400,18 @@ def merged(project: GitLab, merge_request: MergeRequest) -> dict[str, Ran]:
 
 
 @pytest.fixture(scope="module")
-def released(project: GitLab, forge: Forge, merged: dict[str, Ran]) -> dict[str, Ran]:
-    """Return what the jobs of a tag did that grace and then hedy started."""
+def unapproved(project: GitLab, merged: dict[str, Ran]) -> tuple[dict[str, Ran], Ran]:
+    """Return what a tag starts by itself, and what its first job did for nobody."""
     assert merged["promote-staging"].code == 0, merged
+    by_itself = project.run(event=EVENTS["release"])
+    refused = project.run("approve-production", event=EVENTS["release"], CI_JOB_MANUAL="")
+    return by_itself, refused["approve-production"]
+
+
+@pytest.fixture(scope="module")
+def released(project: GitLab, forge: Forge, unapproved: tuple[dict[str, Ran], Ran]) -> dict[str, Ran]:
+    """Return what the jobs of a tag did that grace and then hedy started."""
+    assert unapproved[1].code, unapproved
     done = {}
     for forge.player, job in (("grace", "approve-production"), ("hedy", "promote-production")):
         done |= project.run(job, event=EVENTS["release"], by=forge.player)
@@ -425,12 +434,11 @@ def test_a_merge_request_trains_and_its_comment_shows_the_metrics_and_is_updated
 
 @pytest.mark.usefixtures("merge_request")
 def test_a_failed_gate_fails_the_job_and_is_reported(project: GitLab, forge: Forge) -> None:
-    head = git(project.root, "rev-parse", "--abbrev-ref", "HEAD")
     git(project.root, "switch", "--quiet", "--create", "strict")
     edit(project.root / "governance.yaml", "max_missing_fraction: 0.05", "min_rows: 100000")
     commit_all(project.root, "Ask for more rows than there are")
     ran = project.run("train", "report-failed", event=EVENTS["change-request"])
-    git(project.root, "switch", "--quiet", head)
+    git(project.root, "switch", "--quiet", "-")
     assert ran["train"].code == 3
     assert "metric-min: rows = 569 must be at least 100000 (governance.yaml)" in ran["train"].log
     assert ran["report-failed"].code == 0
@@ -442,10 +450,11 @@ def test_a_merge_takes_the_version_of_its_tree_to_staging_and_trains_nothing_twi
     assert "version 1 went to staging" in merged["promote-staging"].log
 
 
-@pytest.mark.usefixtures("merged")
-def test_nobody_goes_to_production_without_a_person_that_gitlab_names(project: GitLab) -> None:
-    assert project.run(event=EVENTS["release"]) == {}, "nothing starts by itself"
-    refused = project.run("approve-production", event=EVENTS["release"], CI_JOB_MANUAL="")["approve-production"]
+def test_nobody_goes_to_production_without_a_person_that_gitlab_names(
+    unapproved: tuple[dict[str, Ran], Ran],
+) -> None:
+    by_itself, refused = unapproved
+    assert by_itself == {}
     assert refused.code == 3
     assert "nobody-approved: the CI system names nobody" in refused.log
 

@@ -56,7 +56,12 @@ def team(project: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scratch]
     monkeypatch.setenv("GOVERNANCE_ACTOR", "ada@example.com")
     monkeypatch.chdir(project.root)
     project.write("governance.yaml", WAREHOUSE)
+    delete_secrets()
     yield project
+    delete_secrets()
+
+
+def delete_secrets() -> None:
     for secret in Client().list_secrets(size=100).items:
         Client().zen_store.delete_secret(secret.id)
 

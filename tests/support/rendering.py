@@ -87,7 +87,8 @@ def edit(path: Path, old: str, new: str) -> None:
 def git(root: Path, *arguments: str) -> str:
     """Run git with an identity of its own and return what it prints."""
     identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
-    command = ["git", "-C", str(root), *identity, *arguments]
+    # Nothing is packed in the background while somebody clones.
+    command = ["git", "-C", str(root), *identity, "-c", "maintenance.auto=false", *arguments]
     return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()
 
 
