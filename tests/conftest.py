@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from filelock import FileLock
 
@@ -30,6 +31,15 @@ QUIET_ZENML = {
     "ZENML_LOGGING_VERBOSITY": "ERROR",
 }
 os.environ.update(QUIET_ZENML)
+# The same cases wherever and however slowly the tests run.
+hypothesis.settings.register_profile(
+    "tests",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure() -> None:
@@ -66,11 +76,17 @@ def zenml_home(prepared_database: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def store(zenml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Point this process at the session's store; every test that uses ZenML asks for it."""
+    from zenml.client import Client
+    from zenml.config.global_config import GlobalConfiguration
+
     source_root = tmp_path_factory.mktemp("source_root")
     (source_root / ".zen").mkdir()  # else ZenML looks for the file of the main module, and a test process has none
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZENML_CONFIG_PATH", str(zenml_home))
         patch.setenv("ZENML_REPOSITORY_PATH", str(source_root))
+        # A test without this store may have made them, from the configuration of whoever runs the tests.
+        Client._reset_instance()
+        GlobalConfiguration._reset_instance()
         yield zenml_home
 
 

@@ -76,12 +76,12 @@ def test_a_key_that_the_server_refuses_is_named_and_not_printed(zenml_server: Ze
 
 
 def test_a_stack_and_a_project_that_are_not_there_are_named_with_those_that_are(zenml_server: ZenMLServer) -> None:
-    variables = zenml_server.env() | {"ZENML_PRODUCTION_STACK": "prod", "ZENML_PROJECT": "churn"}
+    variables = zenml_server.env() | {"ZENML_PRODUCTION_STACK": "prod", "ZENML_PROJECT": "nobodys"}
     code, said = preflight("production", **variables)
     assert code == 2
     assert "ZENML_PRODUCTION_STACK: no stack 'prod'; there is" in said
     assert "pro-production" in said
-    assert "ZENML_PROJECT: no project 'churn'; there is default" in said
+    assert "ZENML_PROJECT: no project 'nobodys'; there is default" in said
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, "{}"), (200, "<html>"), (200, "[]"), (404, ""), (500, "{}")])

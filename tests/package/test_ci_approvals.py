@@ -66,11 +66,11 @@ def test_on_gitlab_those_approve_who_approved_the_deployment(
     staged: Scratch, forge: Forge, enter: Enter, governance: Governance
 ) -> None:
     forge.approve("ada")
-    forge.at = "2030-01-02T03:04:05.678Z"
+    forge.at = "2999-01-02T03:04:05.678Z"
     enter("gitlab", CI_ENVIRONMENT_NAME="production")
     assert governance(*FROM_CI)[0] == 0
     [ada] = approvals(staged)
-    assert (ada["actor"]["id"], ada["actor"]["via"], ada["when"][:10]) == ("ada", "gitlab approval", "2030-01-02")
+    assert (ada["actor"]["id"], ada["actor"]["via"], ada["when"][:10]) == ("ada", "gitlab approval", "2999-01-02")
 
 
 def test_on_gitlab_whoever_started_a_manual_job_approves(

@@ -31,7 +31,7 @@ def python(code: str, site: Path | None = None, *options: str) -> str:
 def site(tmp_path: Path) -> Path:
     """Return a folder that holds a copy of the installed package and of its record."""
     record = next(PACKAGE.parent.glob("governed_ml_core-*.dist-info"))
-    shutil.copytree(PACKAGE, tmp_path / PACKAGE.name)
+    shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(record, tmp_path / record.name)
     return tmp_path
 

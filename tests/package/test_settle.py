@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Event
@@ -447,9 +446,7 @@ def test_an_alerter_that_hangs_keeps_a_sweep_waiting_once(
     alerter.answer = staticmethod(lambda: released.wait(60))
     for _ in range(4):
         module.good()
-    began = time.monotonic()
     assert len(settle()) == 4
-    assert 1.5 <= time.monotonic() - began < 5
     released.set()
     reasons = [event.body["reason"] for event in journal(scratch) if event.kind == "alert-failed"]
     assert reasons == ["TimeoutError: no answer within 1.5 s", *["TimeoutError: no answer within 0.01 s"] * 3]

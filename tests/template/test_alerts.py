@@ -94,9 +94,9 @@ class Prometheus:
 
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
-    """Return a Prometheus that scrapes ten times a second."""
+    """Return a Prometheus that scrapes once a second."""
     at, gateway = free_port(), free_port()
-    often = {"scrape_interval": "100ms", "scrape_timeout": "100ms"}
+    often = {"scrape_interval": "1s", "scrape_timeout": "1s"}
     configuration = {
         "global": {"evaluation_interval": "100ms"},
         "rule_files": [str(render() / RULES)],
@@ -141,12 +141,13 @@ def test_prometheus_shows_what_was_pushed_and_alerts(prometheus: Prometheus, mon
     )
     exporter.export({"project": slug, **version}, [Sample("model_accuracy", 0.9, version)])
     query = f'model_accuracy{{project="{slug}", stage="production"}}'
-    assert eventually(lambda: prometheus.values(query)) == {"monitoring": 0.75, "": 0.9}
-    assert prometheus.values("pipeline_run_failed") == {"training": 1, "monitoring": 0}
+    assert eventually(lambda: prometheus.values(query) == {"monitoring": 0.75, "": 0.9})
+    assert eventually(lambda: prometheus.values("pipeline_run_failed") == {"training": 1, "monitoring": 0})
     assert eventually(lambda: prometheus.values(f'push_time_seconds{{job="governance", project="{slug}"}}'))
     expected = {"PipelineRunFailed", "PipelineGateFailed", "DataDrift"}
     assert eventually(lambda: len(prometheus.firing()) >= len(expected) and prometheus.firing()) == expected
 
     exporter.export(training, [Sample("pipeline_run_failed", 0)])
-    assert eventually(lambda: prometheus.values("pipeline_run_failed")["training"] == 0)
-    assert prometheus.values("pipeline_gates_failed") == {}, "a push replaces the whole group"
+    assert eventually(lambda: prometheus.values("pipeline_run_failed").get("training") == 0)
+    # A push replaces the whole group.
+    assert eventually(lambda: prometheus.values("pipeline_run_failed") and not prometheus.values("pipeline_gates_failed"))
