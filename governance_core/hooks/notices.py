@@ -13,7 +13,7 @@ from typing import Any
 from zenml.alerter import BaseAlerter
 from zenml.client import Client
 from zenml.enums import StackComponentType
-from zenml.models import ComponentResponse, PipelineRunResponse
+from zenml.models import ComponentResponse, PipelineRunResponse, StackResponse
 from zenml.stack import StackComponent
 from zenml.utils.dashboard_utils import get_run_url
 
@@ -77,21 +77,25 @@ class Notice:
 
 
 class Alerts:
-    """What is sent one after another to the active stack's alerter, which keeps nobody waiting twice."""
+    """What is sent one after another to alerters, which keep nobody waiting twice."""
 
     def __init__(self) -> None:
         self._failed = False
 
-    def send(self, notice: Notice) -> str | None:
-        """Post a notice, or log it where the stack has no alerter or that does not take the notice in time.
+    def send(self, notice: Notice, stack: StackResponse | None = None) -> str | None:
+        """Post a notice, or log it where there is no alerter or it does not take the notice in time.
+
+        Args:
+            notice: what is told.
+            stack: whose alerter is asked, before that of the active stack: a sweep may run on another than the run did.
 
         Returns:
             Why the alerter failed; None where it took the notice or there is none.
         """
         failure = None
         try:
-            if components := Client().active_stack_model.components.get(StackComponentType.ALERTER):
-                within(LATER_WAIT if self._failed else FIRST_WAIT, lambda: _post(components[0], str(notice)))
+            if alerters := _alerters(stack) or _alerters(Client().active_stack_model):
+                within(LATER_WAIT if self._failed else FIRST_WAIT, lambda: _post(alerters[0], str(notice)))
                 return None
         except (Exception, SystemExit) as error:
             failure = one_line(error)
@@ -99,6 +103,10 @@ class Alerts:
             logger.error("The alerter failed on this notice: %s", failure)
         logger.log(logging.INFO if notice.good else logging.ERROR, "%s", notice)
         return failure
+
+
+def _alerters(stack: StackResponse | None) -> list[ComponentResponse]:
+    return stack.components.get(StackComponentType.ALERTER, []) if stack else []
 
 
 def _post(component: ComponentResponse, message: str) -> None:

@@ -84,7 +84,7 @@ class _Settler:
             return
         found = [*alarms(read_run(run.id))] if run.status.is_successful else []
         notice = Notice.of(run, status, "; ".join([text, *found]), alarm=bool(found))
-        if failure := self._alerts.send(notice):
+        if failure := self._alerts.send(notice, run.stack):
             note_failed_alert(self._slug, notice.run_id, notice.run, failure)
         added = [self._lost] if status == "lost" else []
         Client().zen_store.update_run(run.id, PipelineRunUpdate(add_tags=added, remove_tags=[tag]))

@@ -313,7 +313,7 @@ def test_two_that_settle_at_once_send_one_notice(module: Any, settle: Any, monke
 
     sent: list[Any] = []
 
-    def second_settler_comes(_: Alerts, notice: Any) -> None:
+    def second_settler_comes(_: Alerts, notice: Any, _stack: Any) -> None:
         sent.append(notice)
         if len(sent) == 1:
             assert settle() == []  # the first has claimed the notice and not yet noted that it is sent
@@ -379,7 +379,7 @@ def test_whoever_runs_a_pipeline_sends_its_notice(
     from governance_core.lifecycle.running import run
 
     sent: list[Any] = []
-    monkeypatch.setattr(Alerts, "send", lambda _, notice: sent.append(notice))
+    monkeypatch.setattr(Alerts, "send", lambda _, notice, _stack: sent.append(notice))
     monkeypatch.setenv("ZENML_ACTIVE_STACK_ID", "")
     scratch.write("configs/local.yaml", "")
     run(module.good, "local", scratch.root)
@@ -395,7 +395,7 @@ def test_the_verb_says_what_it_sent_and_with_json_stdout_holds_nothing_else(
     from governance_core.hooks.notices import Alerts
 
     monkeypatch.chdir(scratch.root)
-    monkeypatch.setattr(Alerts, "send", lambda _, notice: print(notice))
+    monkeypatch.setattr(Alerts, "send", lambda _, notice, _stack: print(notice))
     module.good()
     code, out, _ = governance("runs", "settle", "--json")
     (notice,) = json.loads(out)["notices"]
@@ -433,6 +433,21 @@ def test_an_alerter_that_fails_changes_no_outcome_and_the_journal_says_which_not
     )
     assert summary(event).endswith(f" alert-failed of run {run.name} (ConnectionError: not_in_channel)")
     assert settle() == []
+
+
+def test_a_sweep_tells_the_alerter_of_the_stack_that_the_run_was_on_whichever_is_active(
+    module: Any, settle: Any, alerter: type[KeepingAlerter]
+) -> None:
+    from zenml.client import Client
+
+    run, with_alerter = module.good(), Client().active_stack_model
+    Client().activate_stack("default")
+    try:
+        assert settle() == [("completed", "completed")]
+    finally:
+        Client().activate_stack(with_alerter.id)
+    (posted,) = alerter.posted
+    assert run.name in posted
 
 
 def test_an_alerter_that_hangs_keeps_a_sweep_waiting_once(
