@@ -16,6 +16,7 @@ from governance_core.core import UsageError
 PROJECT_VARIABLE = "ZENML_PROJECT"
 # How ZenML begins what it says where the first call fails; it raises a plain RuntimeError.
 UNREACHABLE = ("Error connecting to URL", "Cannot connect to the ZenML server")
+UNDECIDED = "No project is currently set as active"
 
 
 @contextmanager
@@ -59,6 +60,8 @@ def explained(error: Exception) -> UsageError | None:
         message = "refuses the key: correct ZENML_STORE_API_KEY, or create another key of the service account"
     elif isinstance(error, RuntimeError) and str(error).startswith(UNREACHABLE):
         message = "does not answer, or is none of ZenML's: correct the address, or start it"
+    elif isinstance(error, RuntimeError) and str(error).startswith(UNDECIDED):
+        message = f"has more projects than one: {PROJECT_VARIABLE} names the one to work in (`zenml project list`)"
     elif _is_of_the_server(error):
         message = "stopped answering; try again when it does: the next command finishes or undoes a stage change begun"
     else:

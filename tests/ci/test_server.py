@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from support.ci_project import CIProjects, job_environment, run
@@ -116,12 +118,29 @@ def test_a_server_that_is_none_is_one_message_without_its_address(tmp_path: Path
     assert "hidden" not in said
 
 
+@pytest.fixture
+def churn(over_rest: ZenMLServer) -> Iterator[UUID]:
+    """Return the id of a second project, gone afterwards: where there is one alone, nobody needs to name it."""
+    from zenml.client import Client
+
+    del over_rest
+    project = Client().create_project("churn", "").id
+    yield project
+    Client().zen_store.delete_project(project)
+
+
+@pytest.mark.usefixtures("churn")
+def test_a_job_that_names_none_of_several_projects_is_told_so(zenml_server: ZenMLServer, tmp_path: Path) -> None:
+    governance, project = Path(sys.executable).with_name("governance"), project_copy(tmp_path / "project")
+    said = run(project, str(governance), "ledger", "log", ends_with=2, **zenml_server.env())
+    assert "has more projects than one: ZENML_PROJECT names the one to work in" in said
+
+
 def test_a_project_is_chosen_by_name(
-    over_rest: ZenMLServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
+    over_rest: ZenMLServer, churn: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, governance: Governance
 ) -> None:
     from zenml.client import Client
 
-    other = Client().create_project("churn", "")
     Client().create_model("only-there")
     project = project_copy(tmp_path / "project", model_name="only-there")
     monkeypatch.chdir(project)
@@ -130,7 +149,7 @@ def test_a_project_is_chosen_by_name(
     monkeypatch.setenv("ZENML_PROJECT", "churn")
     code, _, said = governance("ledger", "log")
     assert (code, "no model only-there in the ZenML project churn" in said) == (2, True)
-    assert Client().active_project.id == other.id
+    assert Client().active_project.id == churn
     monkeypatch.setenv("ZENML_PROJECT", "chur")
     code, _, said = governance("ledger", "log")
     assert (code, "there is no project 'chur', which ZENML_PROJECT names" in said) == (2, True)
