@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config
+from support.google_account import act_as_google_account
 from support.rendering import project_copy
 from support.servers import LocalServer
 
@@ -91,18 +92,14 @@ def listed(cloud: str, cluster: Cluster, folder: Path, monkeypatch: pytest.Monke
 
 def as_google_account(cluster: Cluster, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a job that has the file of its identity, as the login writes it."""
-    (folder / "id-token").write_text("word-of-the-ci-system")
-    credentials = {
-        "type": "external_account",
-        "audience": GOOGLE,
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-        "token_url": f"{cluster.url}/sts",
-        "service_account_impersonation_url": f"{cluster.url}/ci@tumours:generateAccessToken",
-        "credential_source": {"file": str(folder / "id-token")},
-    }
-    (folder / "google.json").write_text(json.dumps(credentials))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(folder / "google.json"))
-    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme-ml")
+    act_as_google_account(
+        folder,
+        monkeypatch,
+        word="word-of-the-ci-system",
+        audience=GOOGLE,
+        token_url=f"{cluster.url}/sts",
+        account_url=f"{cluster.url}/ci@tumours",
+    )
 
 
 def test_gke_is_given_an_access_token_by_which_it_knows_the_jobs_account_by_its_e_mail(

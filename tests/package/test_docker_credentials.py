@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
+from support.google_account import act_as_google_account
 from support.servers import Answering
 
 from governance_core.core import GovernanceError
@@ -38,19 +39,14 @@ def federated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
     """Return what makes this the job of a CI system that Google trusts, with its token service at a URL."""
 
     def federate(url: str) -> None:
-        (tmp_path / "id-token").write_text("signed-by-ci")
-        pool = "projects/1/locations/global/workloadIdentityPools/ci/providers/ci"
-        account = {
-            "type": "external_account",
-            "audience": f"//iam.googleapis.com/{pool}",
-            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-            "token_url": f"{url}/token",
-            "service_account_impersonation_url": f"{url}/ci@acme.iam.gserviceaccount.com:generateAccessToken",
-            "credential_source": {"file": str(tmp_path / "id-token")},
-        }
-        (tmp_path / "google.json").write_text(json.dumps(account))
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "google.json"))
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme")
+        act_as_google_account(
+            tmp_path,
+            monkeypatch,
+            word="signed-by-ci",
+            audience="//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/providers/ci",
+            token_url=f"{url}/token",
+            account_url=f"{url}/ci@acme.iam.gserviceaccount.com",
+        )
 
     return federate
 
